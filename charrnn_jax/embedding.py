@@ -1,0 +1,68 @@
+"""One-hot vectors and the embedding look-up: two ways to the same row of a table.
+
+The lecture's claim 1 is `embed_one_hot`, its claim 2 is `embed_lookup`; `fold` moves a matrix product from every
+token of a batch to every row of the vocabulary.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from charrnn_jax.types import Array, Float, Int
+
+
+def check_ids(ids: Int[np.ndarray, "..."], vocab_size: int) -> None:
+    """Raises ValueError naming the first id outside `[0, vocab_size)`, and its position."""
+    bad = np.argwhere((ids < 0) | (ids >= vocab_size))
+    if len(bad):
+        position = tuple(bad[0].tolist())
+        at = position[0] if len(position) == 1 else position
+        raise ValueError(f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}")
+
+
+def _check_concrete(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> None:
+    """Checks ids whose values are known, that is outside `jit`; traced ids are answered with NaN instead."""
+    if not isinstance(ids, jax.core.Tracer):
+        check_ids(np.asarray(ids), vocab_size)
+
+
+def one_hot(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
+    """Each id as a vector of zeros with a single one, `float32`.
+
+    An id outside `[0, vocab_size)` raises ValueError; under `jit`, its vector is NaN.
+    """
+    _check_concrete(ids, vocab_size)
+    column = jnp.asarray(ids)[..., None]
+    hot = column == jax.lax.broadcasted_iota(column.dtype, (*column.shape[:-1], vocab_size), column.ndim - 1)
+    known = (column >= 0) & (column < vocab_size)
+    return jnp.where(known, hot.astype(jnp.float32), jnp.nan)
+
+
+def embed_one_hot(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
+    """Rows of the table as the product of one-hot vectors with it: V multiplications for each number returned.
+
+    Bit for bit the rows of `embed_lookup` where the table is finite: every other term of the sum is zero.
+    """
+    vectors = one_hot(ids, table.shape[0]).astype(table.dtype)
+    return jnp.dot(vectors, table, precision=jax.lax.Precision.HIGHEST)
+
+
+def embed_lookup(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
+    """Rows of the table by index: no multiplication at all.
+
+    An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.
+    """
+    _check_concrete(ids, table.shape[0])
+    rows = table.at[jnp.asarray(ids)]
+    return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+
+
+def fold(
+    table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"]
+) -> Float[Array, "V GH"]:
+    """The input pre-activation `x W + b` of every row of the table.
+
+    `embed_lookup(fold(table, W, b), ids)` equals `embed_lookup(table, ids) @ W + b`; it costs V products instead
+    of one for each token, and so pays where the vocabulary is smaller than the batch.
+    """
+    return table @ W + b[None, :]

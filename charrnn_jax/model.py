@@ -1,0 +1,149 @@
+"""The language model: it names parameters, and calls the functions of the other files."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from charrnn_jax.cells import CELLS, State
+from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
+from charrnn_jax.losses import Output, linear, softmax_nats
+from charrnn_jax.recurrence import Layer, init_layer, project, scan
+from charrnn_jax.regularisation import dropout
+from charrnn_jax.types import Array, Float, Ids, Nats, Params
+
+InputMode: TypeAlias = Literal["lookup", "one_hot", "direct"]
+
+
+class LanguageModel(nn.Module):
+    """Token ids -> hidden states -> the probability of every next token.
+
+    `input_mode` says how an id enters the first recurrent layer:
+
+    - `lookup`: through an embedding layer, by index;
+    - `one_hot`: through the same embedding layer, by a product with one-hot vectors;
+    - `direct`: as a one-hot vector, straight into the hidden layer, whose input weights do the embedding. Their
+      product with a one-hot vector is one of their rows, so that no one-hot vector is ever made.
+
+    `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): it needs E = H.
+    `dropout` is the rate on the non-recurrent connections, for calls that bring a key.
+    """
+
+    vocab_size: int
+    embed_size: int
+    hidden_size: int
+    num_layers: int = 1
+    cell: str = "lstm"
+    input_mode: InputMode = "lookup"
+    tied: bool = False
+    dropout: float = 0.0
+
+    def setup(self) -> None:
+        """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
+        V, E, H = self.vocab_size, self.embed_size, self.hidden_size
+        direct = self.input_mode == "direct"
+        if self.tied and (direct or E != H):
+            raise ValueError("tied weights need an embedding layer with embed_size equal to hidden_size")
+        if not direct:
+            self.table = self.param("embedding", _init_table, V, E)
+        input_sizes = [V if direct else E] + [H] * (self.num_layers - 1)
+        self.layers: list[Layer] = [
+            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H) for i, size in enumerate(input_sizes)
+        ]
+        if self.tied:
+            self.output = Output(self.table.T, self.param("output", _init_bias, V))
+        else:
+            self.output = self.param("output", _init_output, H, V)
+
+    def __call__(
+        self, ids: Ids, state: tuple[State, ...], key: Array | None = None
+    ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
+        """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
+        drop = self._dropper(key)
+        cell = CELLS[self.cell]
+        last, h = scan(cell, self.layers[0], self._first_pre_activation(ids, drop), state[0])
+        states = [last]
+        for i in range(1, self.num_layers):
+            u = project(self.layers[i], drop(i, h))
+            last, h = scan(cell, self.layers[i], u, state[i])
+            states.append(last)
+        return tuple(states), drop(self.num_layers, h)
+
+    def logits(self, h: Float[Array, "T B H"]) -> Float[Array, "T B V"]:
+        """The output layer: unnormalised log-probabilities of the next token."""
+        return linear(self.output, h)
+
+    def score(
+        self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array | None = None
+    ) -> tuple[tuple[State, ...], Nats]:
+        """The state after the last id, and the nats that each target costs."""
+        state, h = self(ids, state, key)
+        return state, softmax_nats(self.output, h, targets)
+
+    def _dropper(self, key: Array | None) -> Callable[[int, Array], Array]:
+        """`drop(place, x)`: dropout with the mask of that place in the network, or nothing at all."""
+        if key is None or self.dropout == 0.0:
+            return lambda place, x: x
+        return lambda place, x: dropout(jax.random.fold_in(key, place), self.dropout, x)
+
+    def _first_pre_activation(
+        self, ids: Ids, drop: Callable[[int, Array], Array]
+    ) -> Float[Array, "T B GH"]:
+        first = self.layers[0]
+        if self.input_mode == "direct":
+            return embed_lookup(first.W, ids) + first.b[None, None, :]
+        if self.input_mode == "one_hot":
+            return project(first, drop(0, embed_one_hot(self.table, ids)))
+        if self.dropout == 0.0 and self.vocab_size < ids.size:
+            return embed_lookup(fold(self.table, first.W, first.b), ids)
+        return project(first, drop(0, embed_lookup(self.table, ids)))
+
+
+class ParameterCount(NamedTuple):
+    """How many numbers a model learns, by part."""
+
+    embedding: int
+    recurrent: int
+    output: int
+
+    @property
+    def total(self) -> int:
+        """The whole model."""
+        return sum(self)
+
+
+def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:
+    """The state before the first token of `batch_size` streams: zeros, for each layer."""
+    return (CELLS[model.cell].init(batch_size, model.hidden_size),) * model.num_layers
+
+
+def init_params(model: LanguageModel, key: Array) -> Params:
+    """The parameters before training: a dictionary with `embedding`, `layer_0` ..., `output`."""
+    ids = jnp.zeros((1, 1), jnp.int32)
+    return model.init(key, ids, ids, init_state(model, 1), method="score")["params"]
+
+
+def count_parameters(model: LanguageModel) -> ParameterCount:
+    """Counts without allocating: shapes alone are worked out. Tied output weights count as embedding."""
+    params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
+    counts = {"embedding": 0, "layer": 0, "output": 0}
+    for name, part in params.items():
+        counts[name.split("_")[0]] += sum(leaf.size for leaf in jax.tree.leaves(part))
+    return ParameterCount(counts["embedding"], counts["layer"], counts["output"])
+
+
+def _init_table(key: Array, vocab_size: int, embed_size: int) -> Float[Array, "V E"]:
+    return jax.random.normal(key, (vocab_size, embed_size))
+
+
+def _init_bias(key: Array, vocab_size: int) -> Float[Array, "V"]:
+    del key
+    return jnp.zeros(vocab_size)
+
+
+def _init_output(key: Array, hidden_size: int, vocab_size: int) -> Output:
+    scale = hidden_size**-0.5
+    W = jax.random.uniform(key, (hidden_size, vocab_size), minval=-scale, maxval=scale)
+    return Output(W, jnp.zeros(vocab_size))

@@ -1,0 +1,61 @@
+"""One cell over time, and layers of it."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from charrnn_jax.cells import Cell, State
+from charrnn_jax.types import Array, Float
+
+
+class Layer(NamedTuple):
+    """The weights of one recurrent layer. `X` is the size of its input: E, H or, fed with one-hot vectors, V."""
+
+    W: Float[Array, "X GH"]
+    b: Float[Array, "GH"]
+    R: Float[Array, "H GH"]
+    b_R: Float[Array, "GH"] | None = None
+    """The recurrent bias, for the cells that need one (`Cell.recurrent_bias`)."""
+
+
+def init_layer(key: Array, cell: Cell, input_size: int, hidden_size: int) -> Layer:
+    """Weights uniform in ±1/√H, as in PyTorch; biases as the cell states them."""
+    W_key, R_key = jax.random.split(key)
+    width = cell.gates * hidden_size
+    scale = hidden_size**-0.5
+
+    def uniform(key: Array, rows: int) -> Array:
+        return jax.random.uniform(key, (rows, width), minval=-scale, maxval=scale)
+
+    return Layer(
+        W=uniform(W_key, input_size),
+        b=jnp.repeat(jnp.array(cell.bias), hidden_size),
+        R=uniform(R_key, hidden_size),
+        b_R=jnp.zeros(width) if cell.recurrent_bias else None,
+    )
+
+
+def project(layer: Layer, x: Float[Array, "T B X"]) -> Float[Array, "T B GH"]:
+    """The input pre-activation `u = x W + b`, for all time at once: one product of two matrices."""
+    T, B, X = x.shape
+    u = x.reshape(T * B, X) @ layer.W + layer.b[None, :]
+    return u.reshape(T, B, -1)
+
+
+def scan(
+    cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State
+) -> tuple[State, Float[Array, "T B H"]]:
+    """Runs the cell over time: the state after the last step, and the output `h` of every step.
+
+    The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`.
+    """
+
+    def step(state: State, u: Float[Array, "B GH"]) -> tuple[State, Float[Array, "B H"]]:
+        r = state.h @ layer.R
+        if layer.b_R is not None:
+            r = r + layer.b_R[None, :]
+        state = cell.apply(u, r, state)
+        return state, state.h
+
+    return jax.lax.scan(step, state, u)

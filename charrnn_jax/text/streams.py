@@ -1,0 +1,93 @@
+"""Ids of one split -> B contiguous streams -> the batch at step n, as a function of n.
+
+A text of N tokens is cut into B streams of equal length, which are read side by side in windows of T tokens. The
+input of a step is the token before its target, so that every token of the text is a target exactly once in an
+epoch, the first one included (its input is `start_id`). Streams are contiguous: the recurrent state at the end of
+one window is the state at the start of the next, and `Batch.reset` says when it is not.
+
+For evaluation, streams overlap: each but the first reads `burn_in` tokens that belong to the stream before it, and
+does not score them. They give it the state that it would have had in one single stream.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int32
+
+from charrnn_jax.errors import InputError
+
+
+class Batch(NamedTuple):
+    """One window of every stream."""
+
+    inputs: Int32[np.ndarray, "T B"]
+    targets: Int32[np.ndarray, "T B"]
+    weights: Float32[np.ndarray, "T B"]
+    """1 where the target counts; 0 in burn-in, and in the padding behind a stream's end."""
+    reset: Bool[np.ndarray, ""]
+    """Whether the window begins a new pass through the text, from the zero state."""
+
+
+class Streams(NamedTuple):
+    """A text folded into B streams of `stream_length` tokens, of which the first `burn_in` are scored by another."""
+
+    ids: Int32[np.ndarray, "N"]
+    start_id: int
+    batch_size: int
+    length: int
+    """T: the tokens of a window."""
+    burn_in: int
+    stream_length: int
+
+    @property
+    def windows(self) -> int:
+        """How many windows, and so batches, make one pass through the text."""
+        return -(-self.stream_length // self.length)
+
+
+def fold_streams(
+    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int = 0
+) -> Streams:
+    """Folds N tokens into B streams, to be read in windows of T = `length` tokens.
+
+    Raises InputError where the text is shorter than one window of all streams.
+    """
+    tokens = len(ids)
+    if tokens < batch_size * length:
+        fix = f"--batch-size {tokens // length} or less" if tokens >= length else f"--length {tokens} or less"
+        raise InputError(
+            f"the text has {tokens} tokens and needs at least {batch_size * length} tokens: use {fix}"
+        )
+    return _overlapping(ids, start_id, batch_size, length, burn_in)
+
+
+def fold_for_scoring(
+    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int = 32, length: int = 128, burn_in: int = 512
+) -> Streams:
+    """As `fold_streams`, for any text of one token or more: a short one is read as fewer streams."""
+    worthwhile = max(1, len(ids) // max(1, burn_in))
+    return _overlapping(ids, start_id, min(batch_size, worthwhile), min(length, len(ids)), burn_in)
+
+
+def _overlapping(
+    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int
+) -> Streams:
+    stream_length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
+    return Streams(ids, start_id, batch_size, length, burn_in, stream_length)
+
+
+def batch_at(streams: Streams, n: int) -> Batch:
+    """The batch of step `n`, counted over all passes through the text."""
+    window = n % streams.windows
+    within = np.arange(window * streams.length, (window + 1) * streams.length)[:, None]
+    stream = np.arange(streams.batch_size)[None, :]
+    target = stream * (streams.stream_length - streams.burn_in) + within
+    scored = (within < streams.stream_length) & (target < len(streams.ids))
+    scored &= (within >= streams.burn_in) | (stream == 0)
+    before = streams.ids[np.clip(target - 1, 0, len(streams.ids) - 1)]
+    return Batch(
+        inputs=np.where(target == 0, np.int32(streams.start_id), before),
+        targets=streams.ids[np.minimum(target, len(streams.ids) - 1)],
+        weights=scored.astype(np.float32),
+        reset=np.array(window == 0),
+    )

@@ -1,0 +1,89 @@
+"""One step of training, one of evaluation: pure, un-jitted, `step(state, batch) -> (state, metrics)`."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from charrnn_jax.cells import State
+from charrnn_jax.text.streams import Batch
+from charrnn_jax.types import Array, Float, Int, Nats, Params
+
+Score: TypeAlias = Callable[..., tuple[tuple[State, ...], Nats]]
+"""`score(params, inputs, targets, carry, key) -> (carry, nats)`; a key turns dropout on."""
+
+
+class TrainState(NamedTuple):
+    """All that training carries from one step to the next."""
+
+    step: Int[Array, ""]
+    params: Params
+    opt_state: optax.OptState
+    carry: tuple[State, ...]
+    """The recurrent state at the end of the last window: the next one goes on from there."""
+
+
+class Metrics(NamedTuple):
+    """What a training step reports."""
+
+    nats: Float[Array, ""]
+    """The mean over the scored tokens of the batch."""
+    grad_norm: Float[Array, ""]
+    """The global L2 norm of the gradient, before clipping."""
+
+
+class EvalState(NamedTuple):
+    """All that evaluation carries."""
+
+    params: Params
+    carry: tuple[State, ...]
+
+
+def init_train_state(
+    params: Params, optimizer: optax.GradientTransformation, carry: tuple[State, ...]
+) -> TrainState:
+    """The state before the first step."""
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), carry)
+
+
+def make_train_step(
+    score: Score, optimizer: optax.GradientTransformation, key: Array
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """A step of truncated back-propagation through time: the gradient stops where the window starts.
+
+    The loss is the mean nats per scored token. Step n draws its dropout from `fold_in(key, n)`.
+    """
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        step_key = jax.random.fold_in(key, state.step)
+        before = reset_where(batch.reset, state.carry)
+
+        def loss(params: Params) -> tuple[Float[Array, ""], tuple[State, ...]]:
+            carry, nats = score(params, batch.inputs, batch.targets, before, step_key)
+            return jnp.sum(nats * batch.weights) / jnp.sum(batch.weights), carry
+
+        (nats, carry), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        metrics = Metrics(nats, optax.global_norm(gradient))
+        return TrainState(state.step + 1, params, opt_state, carry), metrics
+
+    return train_step
+
+
+def make_eval_step(score: Score) -> Callable[[EvalState, Batch], tuple[EvalState, Nats]]:
+    """A step of evaluation: the nats of every target, zero where it is not scored."""
+
+    def eval_step(state: EvalState, batch: Batch) -> tuple[EvalState, Nats]:
+        before = reset_where(batch.reset, state.carry)
+        carry, nats = score(state.params, batch.inputs, batch.targets, before, None)
+        return EvalState(state.params, carry), jnp.where(batch.weights > 0, nats, 0.0)
+
+    return eval_step
+
+
+def reset_where(reset: Array, carry: tuple[State, ...]) -> tuple[State, ...]:
+    """The zero state where `reset` is true, the carried one elsewhere."""
+    return jax.tree.map(lambda x: jnp.where(reset, jnp.zeros_like(x), x), carry)
