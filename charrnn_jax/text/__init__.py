@@ -1,0 +1,1 @@
+"""Strings <-> ids <-> streams: pure, no files, no JAX arrays."""

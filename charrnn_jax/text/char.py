@@ -1,0 +1,88 @@
+"""One token for each character; a character unseen in training is spelled in UTF-8 bytes."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from charrnn_jax.text.byte import check_known, from_bytes, to_bytes
+
+HEX_DIGITS = "0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class CharTokenizer:
+    """The characters of the training text, then sixteen hexadecimal digits.
+
+    A character outside the vocabulary is written as the digits of its UTF-8 bytes, two a byte. They are tokens of
+    their own, not the characters 0 to f, and UTF-8 says itself where a character ends: no brackets are needed.
+    """
+
+    kind: ClassVar[str] = "char"
+    characters: str
+    """Distinct; the position is the id."""
+
+    @property
+    def vocab_size(self) -> int:
+        """V: the characters and the sixteen digits."""
+        return len(self.characters) + len(HEX_DIGITS)
+
+    @property
+    def start_id(self) -> int:
+        """The context of a text's first token: a line break, where there is one."""
+        return max(0, self.characters.find("\n"))
+
+    @cached_property
+    def _id_of_code_point(self) -> Int32[np.ndarray, "P"]:
+        points = _code_points(self.characters)
+        ids = np.full(points.max(initial=0) + 2, -1, np.int32)
+        ids[points] = np.arange(len(points))
+        return ids
+
+    def encode(self, text: str) -> Int32[np.ndarray, "N"]:
+        """An id for each character; two for each byte of one unseen in training."""
+        points, table = _code_points(text), self._id_of_code_point
+        ids = table[np.minimum(points, len(table) - 1)]
+        unseen = np.flatnonzero(ids < 0)
+        if not len(unseen):
+            return ids
+        parts, start = [], 0
+        for at in unseen.tolist():
+            parts += [ids[start:at], self._spell(text[at])]
+            start = at + 1
+        return np.concatenate([*parts, ids[start:]])
+
+    def _spell(self, character: str) -> Int32[np.ndarray, "D"]:
+        digits = [HEX_DIGITS.index(digit) for digit in to_bytes(character).hex()]
+        return np.array(digits, np.int32) + len(self.characters)
+
+    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+        """The text; digits that spell no character become U+FFFD."""
+        check_known(ids, self.vocab_size)
+        symbols, letters = self.characters + HEX_DIGITS, len(self.characters)
+        parts = []
+        for spelled, run in groupby(ids.tolist(), key=lambda i: i >= letters):
+            written = "".join(symbols[i] for i in run)
+            parts.append(_unspell(written) if spelled else written)
+        return "".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"characters": self.characters}
+
+
+def train_char(text: str) -> CharTokenizer:
+    """The vocabulary of the text: its distinct characters, in code-point order."""
+    return CharTokenizer("".join(sorted(set(text))))
+
+
+def _code_points(text: str) -> Int[np.ndarray, "N"]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+
+
+def _unspell(digits: str) -> str:
+    half_a_byte = len(digits) % 2
+    return from_bytes(bytes.fromhex(digits[: len(digits) - half_a_byte])) + "\ufffd" * half_a_byte

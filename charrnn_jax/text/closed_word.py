@@ -1,0 +1,65 @@
+"""White-space words of a closed vocabulary, for corpora that come that way, such as Penn Treebank."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from charrnn_jax.text.byte import check_known
+
+EOS, UNK = "<eos>", "<unk>"
+
+
+@dataclass(frozen=True)
+class ClosedWordTokenizer:
+    """Words by frequency; a line break is `<eos>`, a word outside the vocabulary `<unk>`.
+
+    Lossless only on lines of known words with one space between them: see `decode`.
+    """
+
+    kind: ClassVar[str] = "closed_word"
+    words: tuple[str, ...]
+
+    @property
+    def vocab_size(self) -> int:
+        """V: the words, `<eos>` and `<unk>` among them."""
+        return len(self.words)
+
+    @property
+    def start_id(self) -> int:
+        """The context of a text's first token: the end of a line."""
+        return self._id_of[EOS]
+
+    @cached_property
+    def _id_of(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.words)}
+
+    def encode(self, text: str) -> Int32[np.ndarray, "N"]:
+        """An id for each word, and for each line break."""
+        known, unknown = self._id_of, self._id_of[UNK]
+        return np.array([known.get(word, unknown) for word in _split(text)], np.int32)
+
+    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+        """Lines of words with one space between them."""
+        check_known(ids, self.vocab_size)
+        words = (self.words[i] for i in ids.tolist())
+        spaced = "".join("\n" if word == EOS else f"{word} " for word in words)
+        return spaced.replace(" \n", "\n").removesuffix(" ")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"words": list(self.words)}
+
+
+def train_closed_word(text: str) -> ClosedWordTokenizer:
+    """Every word of the text, most frequent first, ties in the order of the strings."""
+    counts = Counter({EOS: 0, UNK: 0})
+    counts.update(_split(text))
+    return ClosedWordTokenizer(tuple(sorted(counts, key=lambda word: (-counts[word], word))))
+
+
+def _split(text: str) -> list[str]:
+    return text.replace("\n", f" {EOS} ").split()

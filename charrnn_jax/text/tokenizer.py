@@ -1,0 +1,102 @@
+"""What a tokenizer is, which there are, and how one is written to JSON and read back."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.text.byte import ByteTokenizer
+from charrnn_jax.text.char import CharTokenizer, train_char
+from charrnn_jax.text.closed_word import EOS, UNK, ClosedWordTokenizer, train_closed_word
+from charrnn_jax.text.word import WordTokenizer, train_word
+
+SCHEMA = 1
+Kind: TypeAlias = Literal["char", "byte", "word", "closed_word"]
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Text -> ids in `[0, vocab_size)` -> text."""
+
+    kind: ClassVar[str]
+
+    @property
+    def vocab_size(self) -> int:
+        """V."""
+        ...
+
+    @property
+    def start_id(self) -> int:
+        """The id fed to the model before a text's first token. Never a target, so that any id is fair."""
+        ...
+
+    def encode(self, text: str) -> Int32[np.ndarray, "N"]:
+        """The one encoding of the text."""
+        ...
+
+    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+        """The text of any ids. Raises ValueError for an id outside the vocabulary."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """The vocabulary in plain JSON values."""
+        ...
+
+
+def train_tokenizer(kind: Kind, text: str, pieces: int) -> Tokenizer:
+    """A tokenizer of that kind for the text of a training split; `pieces` bounds the vocabulary of `word`."""
+    if kind == "char":
+        return train_char(text)
+    if kind == "byte":
+        return ByteTokenizer()
+    if kind == "word":
+        return train_word(text, pieces)
+    return train_closed_word(text)
+
+
+def to_json(tokenizer: Tokenizer) -> str:
+    """One JSON object, in ASCII."""
+    return json.dumps({"schema": SCHEMA, "kind": tokenizer.kind, **tokenizer.to_dict()}, indent=1)
+
+
+def from_json(text: str) -> Tokenizer:
+    """The tokenizer that `to_json` wrote. Raises InputError for anything else."""
+    try:
+        fields = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"the tokenizer is not JSON ({error}): train it again") from None
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        schema = fields.get("schema") if isinstance(fields, dict) else None
+        raise InputError(f"the tokenizer has schema {schema!r}, this version reads {SCHEMA}: train it again")
+    match fields.get("kind"):
+        case "byte":
+            return ByteTokenizer()
+        case "char":
+            return CharTokenizer(_characters(fields))
+        case "word":
+            return WordTokenizer(_strings(fields, "pieces"), CharTokenizer(_characters(fields)))
+        case "closed_word":
+            return ClosedWordTokenizer(_strings(fields, "words", required=(EOS, UNK)))
+    raise InputError(f"the tokenizer is of kind {fields.get('kind')!r}: use char, byte, word or closed_word")
+
+
+def _characters(fields: dict[str, Any]) -> str:
+    return "".join(_distinct("characters", fields.get("characters"), str))
+
+
+def _strings(fields: dict[str, Any], name: str, required: Sequence[str] = ()) -> tuple[str, ...]:
+    strings = tuple(_distinct(name, fields.get(name), list))
+    missing = [word for word in required if word not in strings]
+    if missing:
+        raise InputError(f"the tokenizer's {name} lack {missing[0]}: train it again")
+    return strings
+
+
+def _distinct(name: str, value: Any, kind: type) -> Sequence[str]:
+    whole = isinstance(value, kind) and all(isinstance(item, str) for item in value)
+    if not whole or len(set(value)) != len(value):
+        raise InputError(f"the tokenizer's {name} are missing, repeated or not text: train it again")
+    return value

@@ -1,0 +1,1 @@
+"""The imperative shell: scripts that a person runs."""
