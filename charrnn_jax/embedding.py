@@ -17,7 +17,9 @@ def check_ids(ids: Int[np.ndarray, "..."], vocab_size: int) -> None:
     if len(bad):
         position = tuple(bad[0].tolist())
         at = position[0] if len(position) == 1 else position
-        raise ValueError(f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}")
+        raise ValueError(
+            f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}"
+        )
 
 
 def _check_concrete(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> None:
@@ -57,9 +59,7 @@ def embed_lookup(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."]
     return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
-def fold(
-    table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"]
-) -> Float[Array, "V GH"]:
+def fold(table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"]) -> Float[Array, "V GH"]:
     """The input pre-activation `x W + b` of every row of the table.
 
     `embed_lookup(fold(table, W, b), ids)` equals `embed_lookup(table, ids) @ W + b`; it costs V products instead

@@ -50,7 +50,8 @@ class LanguageModel(nn.Module):
             self.table = self.param("embedding", _init_table, V, E)
         input_sizes = [V if direct else E] + [H] * (self.num_layers - 1)
         self.layers: list[Layer] = [
-            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H) for i, size in enumerate(input_sizes)
+            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H)
+            for i, size in enumerate(input_sizes)
         ]
         if self.tied:
             self.output = Output(self.table.T, self.param("output", _init_bias, V))
@@ -88,9 +89,7 @@ class LanguageModel(nn.Module):
             return lambda place, x: x
         return lambda place, x: dropout(jax.random.fold_in(key, place), self.dropout, x)
 
-    def _first_pre_activation(
-        self, ids: Ids, drop: Callable[[int, Array], Array]
-    ) -> Float[Array, "T B GH"]:
+    def _first_pre_activation(self, ids: Ids, drop: Callable[[int, Array], Array]) -> Float[Array, "T B GH"]:
         first = self.layers[0]
         if self.input_mode == "direct":
             return embed_lookup(first.W, ids) + first.b[None, None, :]

@@ -85,18 +85,11 @@ def write_json(path: Path, value: Any) -> None:
     part.replace(path)
 
 
-def track(steps: Iterable[int], total: int, label: str, status: Callable[[], str]) -> Iterator[int]:
-    """The steps, with a progress bar and ETA on a terminal, and a plain line every tenth elsewhere."""
-    if not console.is_terminal:
-        every = max(1, total // 10)
-        for done, step in enumerate(steps, 1):
-            yield step
-            if done % every == 0 or done == total:
-                console.print(f"  {label} {done}/{total} {status()}")
-        return
-    columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[status]}"), console=console) as progress:
-        task = progress.add_task(label, total=total, status="")
-        for step in steps:
-            yield step
-            progress.update(task, advance=1, status=status())
+def track(values: Iterable[float], label: str, first: int, last: int) -> Iterator[float]:
+    """The values of steps `first` to `last`; on a terminal, with a progress bar and the time left to `last`."""
+    columns = (TextColumn("  {task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(label, total=last, completed=first)
+        for value in values:
+            yield value
+            progress.advance(task)

@@ -151,7 +151,9 @@ def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Co
     """Lines of white-space words. The text is each line without its outer spaces, and a line break: for Penn
     Treebank, that is the character-level text of the literature."""
     texts = [_fetch(source, data_dir).decode("utf-8") for source in sources]
-    stripped = ["".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts]
+    stripped = [
+        "".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts
+    ]
     return Corpus(name, *stripped, closed_vocabulary=True)
 
 
@@ -199,4 +201,6 @@ def _download(source: Source) -> Path:
             return target
         except (OSError, ValueError) as error:  # no connection, a bad answer, another file
             reasons.append(f"{url}: {type(error).__name__}")
-    raise InputError(f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir")
+    raise InputError(
+        f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir"
+    )

@@ -24,7 +24,9 @@ def check_known(ids: Int[np.ndarray, "N"], vocab_size: int) -> None:
     """Raises ValueError for the first id outside `[0, vocab_size)`."""
     bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if len(bad):
-        raise ValueError(f"id {ids[bad[0]]} at position {bad[0]} is outside the vocabulary of size {vocab_size}")
+        raise ValueError(
+            f"id {ids[bad[0]]} at position {bad[0]} is outside the vocabulary of size {vocab_size}"
+        )
 
 
 @dataclass(frozen=True)

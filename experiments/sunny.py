@@ -1,0 +1,248 @@
+"""The lecture, line by line, on its own sentence.
+
+Claims    1. A one-hot vector times a weight matrix is one row of the matrix.
+          2. An index look-up gives the same row: it is the embedding layer.
+          3. An RNN may read letters through an embedding layer, or read the one-hot vectors themselves and
+             let its hidden layer do the embedding. Either way the embedding is learned during training.
+          Deep Learning Fundamentals, unit 8.3, Encoding inputs using embedding layers.
+Command   python -m experiments.sunny
+Hardware  two CPU cores
+Time      15 seconds
+Expected  product and look-up agree bit for bit, and with the lecture's numbers; each of the three networks
+          writes the sentence back, letter by letter, after 20 to 60 steps. Writes embedding.png and
+          results.json.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Float32
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from charrnn_jax.embedding import embed_lookup, embed_one_hot, one_hot
+from charrnn_jax.errors import InputError
+from charrnn_jax.model import InputMode, LanguageModel, init_params, init_state
+from charrnn_jax.sampling import Filters, generate
+from charrnn_jax.text.char import CharTokenizer, train_char
+from charrnn_jax.text.streams import batch_at, fold_streams
+from charrnn_jax.training import init_train_state, make_train_step
+from charrnn_jax.types import Array, Int, Params
+from experiments.fit import logits_with, score_with
+from experiments.shell import (
+    banner,
+    command,
+    console,
+    environment,
+    open_out,
+    require_positive,
+    run,
+    write_json,
+)
+
+LECTURE = json.loads(Path(__file__).with_name("sunny_weights.json").read_text(encoding="utf-8"))
+MODES: tuple[InputMode, ...] = get_args(InputMode)
+CHECK_EVERY = 5
+STYLES: dict[str, dict[str, Any]] = {
+    "vowel": {"color": "tab:red"},
+    "consonant": {"color": "tab:blue"},
+    "other": {"color": "black", "weight": "bold"},
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The lecture's sentence, and the network that learns it."""
+
+    out: Path = Path("runs/sunny")
+    """Folder for embedding.png and results.json."""
+    seed: int = 0
+    """Seed of the initial weights."""
+    embed_size: int = 16
+    """E: numbers for each character."""
+    hidden_size: int = 64
+    """H: hidden units."""
+    learning_rate: float = 0.01
+    """Of Adam."""
+    max_steps: int = 2000
+    """Where to give up."""
+
+
+class Learned(NamedTuple):
+    """One network, trained until it writes the sentence."""
+
+    mode: InputMode
+    steps: int
+    seconds: float
+    nats: float
+    """Per character, at the last step."""
+    written: str
+    before: Float32[np.ndarray, "V X"]
+    """The embedding before training; for `direct`, the input weights of the hidden layer."""
+    after: Float32[np.ndarray, "V X"]
+
+
+def main(config: Config) -> None:
+    """Claims 1 and 2 on the word SUNNY, claim 3 on the whole sentence."""
+    require_positive(
+        embed_size=config.embed_size,
+        hidden_size=config.hidden_size,
+        learning_rate=config.learning_rate,
+        max_steps=config.max_steps,
+    )
+    out = open_out(config.out)
+    banner("sunny: the lecture on its own sentence")
+    show_look_up()
+    learned = show_training(config)
+    draw(learned, train_char(LECTURE["sentence"]), out / "embedding.png")
+    write_json(out / "results.json", report(config, learned))
+    console.print(f"\nWrote {out / 'embedding.png'} and {out / 'results.json'}", soft_wrap=True)
+
+
+def show_look_up() -> None:
+    """Prints one-hot vectors, weights, product and look-up; asserts that all is as in the lecture."""
+    alphabet, word = LECTURE["alphabet"], LECTURE["word"]
+    ids = np.array([alphabet.index(letter) for letter in word], np.int32)
+    W = jnp.array(LECTURE["weight"], jnp.float32)
+    vectors, product, rows = one_hot(ids, len(alphabet)), embed_one_hot(W, ids), embed_lookup(W, ids)
+    print_matrix(f"One-hot vectors of {word}", word, np.asarray(vectors), "{:.0f}", header=alphabet)
+    print_matrix("Weights", alphabet, np.asarray(W), "{:.4f}")
+    print_matrix("One-hot vectors times weights", word, np.asarray(product), "{:.4f}")
+    print_matrix(f"Look-up of rows {ids.tolist()}", word, np.asarray(rows), "{:.4f}")
+    assert np.array_equal(product, rows), "the product is not the look-up"
+    assert np.array_equal(rows, np.array(LECTURE["embedded"], np.float32)), "the rows are not the lecture's"
+    console.print("Product and look-up agree bit for bit, and with the lecture's numbers.\n")
+
+
+def print_matrix(
+    title: str, letters: str, matrix: Float32[np.ndarray, "N M"], form: str, header: str = ""
+) -> None:
+    """A matrix with its shape, and a letter before each row."""
+    console.print(f"[bold]{title}[/bold], {matrix.shape[0]} × {matrix.shape[1]}")
+    if header:
+        console.print(f"     {' '.join(header)}")
+    for letter, row in zip(letters, matrix, strict=True):
+        console.print(f"  {letter}  {' '.join(form.format(number) for number in row)}")
+    console.print()
+
+
+def show_training(config: Config) -> list[Learned]:
+    """Trains a simple RNN in every input mode, and prints a line for each."""
+    console.print("[bold]A simple RNN learns the sentence, its input fed in three ways[/bold]")
+    learned = []
+    for mode in MODES:
+        result = learn(config, mode)
+        end = f"{result.steps:>4} steps, {result.seconds:4.1f} s, {result.nats:.3f} nats per character"
+        console.print(f"  {mode:<8} {end}\n           {result.written}")
+        learned.append(result)
+    return learned
+
+
+def learn(config: Config, mode: InputMode) -> Learned:
+    """Trains until greedy generation writes the sentence; InputError where `max_steps` do not suffice."""
+    start, sentence = perf_counter(), LECTURE["sentence"]
+    tokenizer = train_char(sentence)
+    model = LanguageModel(
+        tokenizer.vocab_size, config.embed_size, config.hidden_size, cell="elman", input_mode=mode
+    )
+    init_key, step_key = jax.random.split(jax.random.key(config.seed))
+    params = init_params(model, init_key)
+    before = embedding_of(params)
+    optimizer = optax.adam(config.learning_rate)
+    step = jax.jit(make_train_step(partial(score_with, model), optimizer, step_key), donate_argnums=0)
+    write = jax.jit(partial(write_greedily, model, tokenizer.start_id, len(sentence)))
+    batch = batch_at(fold_streams(tokenizer.encode(sentence), tokenizer.start_id, 1, len(sentence)), 0)
+    state = init_train_state(params, optimizer, init_state(model, 1))
+    for n in range(1, config.max_steps + 1):
+        state, metrics = step(state, batch)
+        if n % CHECK_EVERY == 0 and tokenizer.decode(np.asarray(write(state.params))) == sentence:
+            after, seconds = embedding_of(state.params), perf_counter() - start
+            return Learned(mode, n, seconds, float(metrics.nats), sentence, before, after)
+    raise InputError(
+        f"{mode} has not learned the sentence in {config.max_steps} steps: use a larger --max-steps"
+    )
+
+
+def write_greedily(model: LanguageModel, start_id: int, length: int, params: Params) -> Int[Array, "T"]:
+    """Always the most probable next token, each fed back as the next input."""
+    prompt, state = jnp.full((1, 1), start_id, jnp.int32), init_state(model, 1)
+    step, unused_key = partial(logits_with, model), jax.random.key(0)
+    return generate(step, params, state, prompt, unused_key, length, Filters(temperature=0.0))[:, 0]
+
+
+def embedding_of(params: Params) -> Float32[np.ndarray, "V X"]:
+    """A copy of the table, or, where there is none, of the weights that do its work."""
+    return np.array(params["embedding"] if "embedding" in params else params["layer_0"].W)
+
+
+def principal_axes(points: Float32[np.ndarray, "N X"]) -> Float32[np.ndarray, "X 2"]:
+    """The two directions in which the points spread most: the first right singular vectors, centred."""
+    return np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2].T
+
+
+def draw(learned: list[Learned], tokenizer: CharTokenizer, path: Path) -> None:
+    """One column a mode, before training above and after it below, on the axes of the trained embedding."""
+    figure = Figure(figsize=(4 * len(learned), 8), layout="constrained")
+    axes = figure.subplots(2, len(learned), squeeze=False)
+    known = tokenizer.encode(tokenizer.characters)
+    for (above, below), result in zip(axes.T, learned, strict=True):
+        plane = principal_axes(result.after[known])
+        before, after = result.before[known] @ plane, result.after[known] @ plane
+        what = "input weights" if result.mode == "direct" else "embedding"
+        draw_letters(above, tokenizer.characters, before)
+        above.set_title(f"{result.mode}: {what} before training")
+        below.plot([before[:, 0], after[:, 0]], [before[:, 1], after[:, 1]], color="0.8", zorder=1)
+        draw_letters(below, tokenizer.characters, after)
+        below.set_title(f"{result.mode}: {what} after {result.steps} steps")
+    legend = "red: vowels, blue: consonants, ␣: space, grey: the way gone in training"
+    figure.suptitle(f"First two principal axes of the trained embedding ({legend})")
+    figure.savefig(path, dpi=120)
+
+
+def draw_letters(ax: Axes, characters: str, points: Float32[np.ndarray, "V 2"]) -> None:
+    """Each character where its vector is."""
+    ax.scatter(points[:, 0], points[:, 1], alpha=0)
+    ax.margins(0.08)
+    for character, (x, y) in zip(characters, points, strict=True):
+        shown, style = ("␣" if character == " " else character), STYLES[kind_of(character)]
+        ax.text(x, y, shown, fontsize=15, ha="center", va="center", **style)
+
+
+def kind_of(character: str) -> str:
+    """Vowel, consonant or other."""
+    if not character.isalpha():
+        return "other"
+    return "vowel" if character.lower() in "aeiou" else "consonant"
+
+
+def report(config: Config, learned: list[Learned]) -> dict[str, Any]:
+    """What results.json holds."""
+    return {
+        "schema": 1,
+        "experiment": "sunny",
+        "command": command(),
+        "config": asdict(config) | {"out": str(config.out)},
+        "environment": environment(),
+        "rows": [
+            {
+                "input_mode": r.mode,
+                "steps": r.steps,
+                "seconds": r.seconds,
+                "nats": r.nats,
+                "written": r.written,
+            }
+            for r in learned
+        ],
+    }
+
+
+if __name__ == "__main__":
+    run(main, Config, __doc__)
