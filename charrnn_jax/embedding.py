@@ -7,6 +7,7 @@ token of a batch to every row of the vocabulary.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from charrnn_jax.types import Array, Float, Int
 
@@ -17,14 +18,12 @@ def check_ids(ids: Int[np.ndarray, "..."], vocab_size: int) -> None:
     if len(bad):
         position = tuple(bad[0].tolist())
         at = position[0] if len(position) == 1 else position
-        raise ValueError(
-            f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}"
-        )
+        raise ValueError(f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}")
 
 
 def _check_concrete(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> None:
     """Checks ids whose values are known, that is outside `jit`; traced ids are answered with NaN instead."""
-    if not isinstance(ids, jax.core.Tracer):
+    if not isinstance(ids, Tracer):
         check_ids(np.asarray(ids), vocab_size)
 
 

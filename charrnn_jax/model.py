@@ -1,7 +1,7 @@
 """The language model: it names parameters, and calls the functions of the other files."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -50,8 +50,7 @@ class LanguageModel(nn.Module):
             self.table = self.param("embedding", _init_table, V, E)
         input_sizes = [V if direct else E] + [H] * (self.num_layers - 1)
         self.layers: list[Layer] = [
-            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H)
-            for i, size in enumerate(input_sizes)
+            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H) for i, size in enumerate(input_sizes)
         ]
         if self.tied:
             self.output = Output(self.table.T, self.param("output", _init_bias, V))
@@ -76,6 +75,11 @@ class LanguageModel(nn.Module):
         """The output layer: unnormalised log-probabilities of the next token."""
         return linear(self.output, h)
 
+    def step(self, ids: Ids, state: tuple[State, ...]) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
+        """The state after the last id, and the logits after each."""
+        state, h = self(ids, state)
+        return state, self.logits(h)
+
     def score(
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Nats]:
@@ -85,9 +89,13 @@ class LanguageModel(nn.Module):
 
     def _dropper(self, key: Array | None) -> Callable[[int, Array], Array]:
         """`drop(place, x)`: dropout with the mask of that place in the network, or nothing at all."""
-        if key is None or self.dropout == 0.0:
-            return lambda place, x: x
-        return lambda place, x: dropout(jax.random.fold_in(key, place), self.dropout, x)
+
+        def drop(place: int, x: Array) -> Array:
+            if key is None or self.dropout == 0.0:
+                return x
+            return dropout(jax.random.fold_in(key, place), self.dropout, x)
+
+        return drop
 
     def _first_pre_activation(self, ids: Ids, drop: Callable[[int, Array], Array]) -> Float[Array, "T B GH"]:
         first = self.layers[0]
@@ -98,6 +106,27 @@ class LanguageModel(nn.Module):
         if self.dropout == 0.0 and self.vocab_size < ids.size:
             return embed_lookup(fold(self.table, first.W, first.b), ids)
         return project(first, drop(0, embed_lookup(self.table, ids)))
+
+
+def score(
+    model: LanguageModel,
+    params: Params,
+    ids: Ids,
+    targets: Ids,
+    state: tuple[State, ...],
+    key: Array | None = None,
+) -> tuple[tuple[State, ...], Nats]:
+    """`LanguageModel.score` as a function of the parameters: what training and evaluation differentiate and sum."""
+    applied: Any = model.apply({"params": params}, ids, targets, state, key, method="score")
+    return applied
+
+
+def step(
+    model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...]
+) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
+    """The state after the last id and the logits after each, as a function of the parameters: what sampling scans."""
+    applied: Any = model.apply({"params": params}, ids, state, method="step")
+    return applied
 
 
 class ParameterCount(NamedTuple):

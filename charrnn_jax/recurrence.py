@@ -43,9 +43,7 @@ def project(layer: Layer, x: Float[Array, "T B X"]) -> Float[Array, "T B GH"]:
     return u.reshape(T, B, -1)
 
 
-def scan(
-    cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State
-) -> tuple[State, Float[Array, "T B H"]]:
+def scan(cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State) -> tuple[State, Float[Array, "T B H"]]:
     """Runs the cell over time: the state after the last step, and the output `h` of every step.
 
     The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`.

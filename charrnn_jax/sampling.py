@@ -73,7 +73,7 @@ def generate(
     key: Array,
     length: int,
     filters: Filters,
-) -> Ids:
+) -> Int[Array, "{length} B"]:
     """`length` tokens after each column of the prompt, which has at least one token: `[length, B]` ids."""
     state, logits = step(params, prompt, state)
 

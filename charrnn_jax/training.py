@@ -5,11 +5,12 @@ from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from charrnn_jax.cells import State
 from charrnn_jax.text.streams import Batch
-from charrnn_jax.types import Array, Float, Int, Nats, Params
+from charrnn_jax.types import Array, Bool, Float, Int, Nats, Params
 
 Score: TypeAlias = Callable[..., tuple[tuple[State, ...], Nats]]
 """`score(params, inputs, targets, carry, key) -> (carry, nats)`; a key turns dropout on."""
@@ -41,9 +42,7 @@ class EvalState(NamedTuple):
     carry: tuple[State, ...]
 
 
-def init_train_state(
-    params: Params, optimizer: optax.GradientTransformation, carry: tuple[State, ...]
-) -> TrainState:
+def init_train_state(params: Params, optimizer: optax.GradientTransformation, carry: tuple[State, ...]) -> TrainState:
     """The state before the first step."""
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), carry)
 
@@ -84,6 +83,6 @@ def make_eval_step(score: Score) -> Callable[[EvalState, Batch], tuple[EvalState
     return eval_step
 
 
-def reset_where(reset: Array, carry: tuple[State, ...]) -> tuple[State, ...]:
+def reset_where(reset: Bool[Array | np.ndarray, ""], carry: tuple[State, ...]) -> tuple[State, ...]:
     """The zero state where `reset` is true, the carried one elsewhere."""
     return jax.tree.map(lambda x: jnp.where(reset, jnp.zeros_like(x), x), carry)

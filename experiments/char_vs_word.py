@@ -61,7 +61,7 @@ class Terms:
 
 
 PRESETS = {
-    "quick": Terms(parameters=400_000, chars=1_500_000, pieces=2_000, points=5),
+    "quick": Terms(parameters=400_000, chars=1_000_000, pieces=2_000, points=5),
     "standard": Terms(parameters=1_000_000, chars=5_000_000, pieces=6_000),
 }
 
@@ -99,14 +99,13 @@ def main(config: Config) -> None:
     open_out(config.out)
     banner("Characters against words")
     sizes = {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")}
-    console.print(
-        f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters"
-    )
+    console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
     known = set(alphabetic_words(corpus.train + corpus.valid + corpus.test))
     word_kind: Kind = "closed_word" if corpus.closed_vocabulary else "word"
     models, curves = {}, {}
-    for name, kind in (("char", "char"), ("word", word_kind)):
+    kinds: dict[str, Kind] = {"char": "char", "word": word_kind}
+    for name, kind in kinds.items():
         models[name], curves[name] = _study(name, kind, corpus, known, terms, config)
     draw_curves(curves, config.out / "learning_curves.png")
     results = {
@@ -189,9 +188,7 @@ def _run(
     scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
     tokens = round(terms.sample_chars / chars_per_token)
     samples = write_samples(model, tokenizer, trainer.state.params, seed, terms.samples, tokens, Filters())
-    whole_words = "\n".join(
-        sample[: len(sample) - len(sample.split()[-1])] for sample in samples if sample.split()
-    )
+    whole_words = "\n".join(sample[: len(sample) - len(sample.split()[-1])] for sample in samples if sample.split())
     return {
         "seed": seed,
         "bits_per_char": {split: score.bits_per_char for split, score in scores.items()},

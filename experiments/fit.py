@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from charrnn_jax.metrics import Score
-from charrnn_jax.model import LanguageModel, init_params, init_state
+from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.streams import Streams, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
@@ -66,10 +66,9 @@ class Trainer:
         optimizer = make_optimizer(schedule)
         carry = init_state(model, schedule.batch_size)
         self.state = init_train_state(init_params(model, params_key), optimizer, carry)
-        score = partial(score_with, model)
-        train_step = jax.jit(make_train_step(score, optimizer, dropout_key), donate_argnums=0)
+        train_step = jax.jit(make_train_step(partial(score, model), optimizer, dropout_key), donate_argnums=0)
         self.train_step = train_step.lower(self.state, batch_at(self.streams, 0)).compile()
-        self.eval_step = jax.jit(make_eval_step(score))
+        self.eval_step = jax.jit(make_eval_step(partial(score, model)))
 
     def run(self, steps: range) -> Iterator[float]:
         """Takes the steps of that range; gives the nats per token of each."""
@@ -85,24 +84,14 @@ class Trainer:
         return Score(nats, len(ids), count_words(text), len(text))
 
 
-def score_with(model: LanguageModel, params: Params, *arguments):
-    """`LanguageModel.score` as a function of the parameters."""
-    return model.apply({"params": params}, *arguments, method="score")
-
-
-def logits_with(model: LanguageModel, params: Params, ids, state):
-    """The state after the ids, and the logits after each, as a function of the parameters."""
-    state, h = model.apply({"params": params}, ids, state)
-    return state, model.apply({"params": params}, h, method="logits")
-
-
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     """Adam on clipped gradients; the learning rate warms up, then falls along a cosine to a fiftieth."""
-    warmup = min(schedule.warmup, schedule.steps // 10)
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, schedule.learning_rate, warmup, schedule.steps, schedule.learning_rate / 50
-    )
-    return optax.chain(optax.clip_by_global_norm(schedule.clip), optax.adam(rate, b2=0.99))
+    warmup = max(1, min(schedule.warmup, schedule.steps // 10))
+    peak = schedule.learning_rate
+    rate = optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(schedule.steps, 2), peak / 50)
+    # Optax divides the integer step count by a float, which strict promotion refuses.
+    adam = optax.adam(lambda count: rate(count.astype(np.float32)), b2=0.99)
+    return optax.chain(optax.clip_by_global_norm(schedule.clip), adam)
 
 
 def total_nats(eval_step, model: LanguageModel, params: Params, streams: Streams) -> float:
@@ -110,7 +99,7 @@ def total_nats(eval_step, model: LanguageModel, params: Params, streams: Streams
     state, total = EvalState(params, init_state(model, streams.batch_size)), 0.0
     for n in range(streams.windows):
         state, nats = eval_step(state, batch_at(streams, n))
-        total += float(np.sum(nats, dtype=np.float64))
+        total += float(np.sum(np.asarray(nats), dtype=np.float64))
     return total
 
 
@@ -127,14 +116,14 @@ def write_samples(
     """`count` texts that go on from the prompt, one compiled scan for all of them."""
     ids = np.concatenate([np.array([tokenizer.start_id], np.int32), tokenizer.encode(prompt)])
     columns = np.repeat(ids[:, None], count, axis=1)
-    compiled = jax.jit(partial(generate, partial(logits_with, model)), static_argnames=("length", "filters"))
-    drawn = compiled(
-        params, init_state(model, count), columns, jax.random.key(seed), length=tokens, filters=filters
-    )
+    compiled = jax.jit(partial(generate, partial(step, model)), static_argnames=("length", "filters"))
+    drawn = compiled(params, init_state(model, count), columns, jax.random.key(seed), length=tokens, filters=filters)
     return [tokenizer.decode(column) for column in np.asarray(drawn).T]
 
 
-def train_to(trainer: Trainer, valid: str, points: int, label: str) -> list[Point]:
+def train_to(
+    trainer: Trainer, valid: str, points: int, label: str, after_point: Callable[[], None] = lambda: None
+) -> list[Point]:
     """Trains from the state's step to the end of the schedule; measures on `valid` at evenly spaced points."""
     schedule, curve, seconds = trainer.schedule, [], 0.0
     borders = np.unique(np.linspace(int(trainer.state.step), schedule.steps, points + 1).astype(int)).tolist()
@@ -145,9 +134,10 @@ def train_to(trainer: Trainer, valid: str, points: int, label: str) -> list[Poin
         seconds += time.perf_counter() - begun
         valid_bits = trainer.evaluate(valid).bits_per_char
         curve.append(Point(last, round(last * per_step), seconds, float(np.mean(nats)), valid_bits))
+        after_point()
         speed = (last - borders[0]) * per_step / seconds
         console.print(
-            f"  {label}  step {last}/{schedule.steps}  train {curve[-1].train_nats:.3f} nats/token"
-            f"  valid {valid_bits:.3f} bits/char  {speed:,.0f} chars/s"
+            f"  {label}  {last}/{schedule.steps} steps  {curve[-1].train_nats:.3f} nats/token  "
+            f"valid {valid_bits:.3f} bits/char  {speed:,.0f} chars/s"
         )
     return curve

@@ -1,23 +1,24 @@
 """Claim 2, measured: the product with one-hot vectors is wasteful, an index look-up gives the same rows.
 
-Claim     The cost of one-hot vectors grows with the vocabulary, in time and in memory; the look-up's does not.
+Claim     The cost of one-hot vectors grows with the vocabulary, in time and memory; the look-up's does not.
           Deep Learning Fundamentals, unit 8.3, Encoding inputs using embedding layers.
 Command   python -m experiments.one_hot_vs_lookup
-Hardware  two CPU cores, 4 GiB of memory (`--memory-gib`); or one GPU
-Time      40 seconds
-Expected  forward, the look-up takes the same few microseconds at every vocabulary, and the product takes time and
-          memory proportional to it: 4 KiB times V for 1,024 tokens. The gradient of the table has the size of the
-          table, so that backward the look-up grows too, a hundred times below the product. Writes
-          one_hot_vs_lookup.png and results.json.
+Hardware  two CPU cores, 6 GiB of memory (see `--memory-gib`)
+Time      45 seconds
+Expected  forward, the product takes time and memory in proportion to V (4 KiB times V for 1,024 tokens); the
+          look-up takes the memory of its result, and time that grows some tenfold from V = 26 to a million.
+          Backward, the gradient has the size of the table, so that both grow, the look-up about 17 times less
+          in memory. Writes one_hot_vs_lookup.png and results.json.
 
 Memory is what XLA plans for temporary values and results, without the table itself. Time is the median over
-repetitions that take turns between the two, ± half the distance of the quartiles. What would not fit is compiled,
-so that its memory is known, and not run.
+rounds in which the functions take turns, ± half the distance of the quartiles. What would not fit is
+compiled, so that its memory is known, and not run.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -44,10 +45,13 @@ from experiments.shell import (
     write_json,
 )
 
+COLUMNS = ("one-hot", "look-up", "ratio")
 WAYS: dict[str, Callable[..., Array]] = {"one_hot": embed_one_hot, "lookup": embed_lookup}
-PASSES = {"forward": "Forward", "backward": "Forward and backward (gradient of the table)"}
+PASSES = {"forward": "forward", "backward": "forward and backward"}
 GIB = 2**30
-LEAST_REPETITIONS = 3
+LEAST_ROUNDS = 3
+SHORTEST_TURN = 2e-3
+"""Seconds: a quicker function is called several times a turn."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,10 @@ class Config:
     """E: numbers in a row."""
     memory_gib: float = 4.0
     """What needs more than this is not run."""
-    repetitions: int = 31
+    rounds: int = 31
     """Timings of each function."""
-    seconds: float = 5.0
-    """Time for one vocabulary size, after which repetitions end early (three are always taken)."""
+    seconds: float = 3.0
+    """Time for one vocabulary size, after which rounds end early (three are always taken)."""
 
 
 class Row(NamedTuple):
@@ -92,7 +96,7 @@ def main(config: Config) -> None:
         tokens=config.tokens,
         embed_size=config.embed_size,
         memory_gib=config.memory_gib,
-        repetitions=config.repetitions,
+        rounds=config.rounds,
         seconds=config.seconds,
         vocabularies=min(config.vocabularies),
     )
@@ -100,7 +104,7 @@ def main(config: Config) -> None:
     banner(f"one_hot_vs_lookup: {config.tokens} tokens, {config.embed_size} numbers each")
     rows = [row for vocab_size in config.vocabularies for row in measure(config, vocab_size)]
     for direction, title in PASSES.items():
-        console.print(table_of(rows, direction, title))
+        console.print(table_of(rows, direction, f"Embedding, {title}"))
     draw(rows, config, out / "one_hot_vs_lookup.png")
     write_json(out / "results.json", report(config, rows))
     console.print(f"Wrote {out / 'one_hot_vs_lookup.png'} and {out / 'results.json'}", soft_wrap=True)
@@ -132,16 +136,13 @@ def measure(config: Config, vocab_size: int) -> list[Row]:
     skipped = {name: reason(needed, config.memory_gib) for name, needed in memory.items()}
     for name, why in skipped.items():
         if why:
-            console.print(f"  V = {vocab_size:,}: {' '.join(name)} is not run: {why}")
+            console.print(f"  V = {vocab_size:,}: {' '.join(name)} not run: {why}")
     running = {name: function for name, function in compiled.items() if not skipped[name]}
-    check_agreement(running, arguments)
-    seconds = take_turns(running, arguments, config.repetitions, config.seconds)
+    seconds = take_turns(running, arguments, config.rounds, config.seconds)
     return [Row(vocab_size, *name, memory[name], seconds.get(name, []), skipped[name]) for name in compiled]
 
 
-def make_arguments(
-    config: Config, vocab_size: int
-) -> tuple[Float[Array, "V E"], Int[Array, "N"], Float[Array, "N E"]]:
+def make_arguments(config: Config, vocab_size: int) -> tuple[Float[Array, "V E"], Int[Array, "N"], Float[Array, "N E"]]:
     """A table, ids, and a gradient of the rows."""
     table_key, ids_key, cotangent_key = jax.random.split(jax.random.key(config.seed), 3)
     N, E = config.tokens, config.embed_size
@@ -160,33 +161,42 @@ def reason(needed: int, memory_gib: float) -> str:
     """Why a function that needs so many bytes is not run, or nothing."""
     if needed <= memory_gib * GIB:
         return ""
-    return f"it needs {needed / GIB:.1f} GiB, --memory-gib is {memory_gib:g}"
+    return f"{needed / GIB:.1f} GiB, --memory-gib {memory_gib:g}"
 
 
-def check_agreement(running: dict[tuple[str, str], Compiled], arguments: tuple[Array, ...]) -> None:
+def check_agreement(results: dict[tuple[str, str], Any]) -> None:
     """Asserts that rows agree bit for bit, and gradients but for the order of their sums."""
-    if ("one_hot", "forward") in running:
-        product, rows = (running[way, "forward"](*arguments) for way in WAYS)
+    if ("one_hot", "forward") in results:
+        product, rows = (results[way, "forward"] for way in WAYS)
         assert np.array_equal(product, rows), "the product is not the look-up"
-    if ("one_hot", "backward") in running:
-        (_, by_product), (_, by_index) = (running[way, "backward"](*arguments) for way in WAYS)
+    if ("one_hot", "backward") in results:
+        (_, by_product), (_, by_index) = (results[way, "backward"] for way in WAYS)
         assert jnp.allclose(by_product, by_index, rtol=1e-5, atol=1e-4), "the gradients differ"
 
 
 def take_turns(
-    running: dict[tuple[str, str], Compiled], arguments: tuple[Array, ...], repetitions: int, limit: float
+    running: dict[tuple[str, str], Compiled], arguments: tuple[Array, ...], rounds: int, limit: float
 ) -> dict[tuple[str, str], list[float]]:
-    """Seconds of each call, one call of each function a round; a first round warms up and is not counted."""
-    taken: dict[tuple[str, str], list[float]] = {name: [] for name in running}
+    """Seconds of each function, one turn of each a round; a first call says how many make a turn."""
     end = perf_counter() + limit
-    for n in range(repetitions + 1):
-        if n > LEAST_REPETITIONS and perf_counter() > end:
+    first = {name: time_calls(function, arguments, 1) for name, function in running.items()}
+    check_agreement({name: result for name, (_, result) in first.items()})
+    calls = {name: ceil(SHORTEST_TURN / seconds) for name, (seconds, _) in first.items()}
+    taken: dict[tuple[str, str], list[float]] = {name: [] for name in running}
+    for n in range(rounds):
+        if n >= LEAST_ROUNDS and perf_counter() > end:
             break
         for name, function in running.items():
-            start = perf_counter()
-            jax.block_until_ready(function(*arguments))
-            taken[name].append(perf_counter() - start)
-    return {name: seconds[1:] for name, seconds in taken.items()}
+            taken[name].append(time_calls(function, arguments, calls[name])[0])
+    return taken
+
+
+def time_calls(function: Compiled, arguments: tuple[Array, ...], calls: int) -> tuple[float, Any]:
+    """Seconds a call, and what the last one returned."""
+    start = perf_counter()
+    for _ in range(calls):
+        result = jax.block_until_ready(function(*arguments))
+    return (perf_counter() - start) / calls, result
 
 
 def spread(seconds: list[float]) -> tuple[float, float]:
@@ -196,9 +206,9 @@ def spread(seconds: list[float]) -> tuple[float, float]:
 
 
 def table_of(rows: list[Row], direction: str, title: str) -> Table:
-    """One line a vocabulary size: time and memory of both ways, and how many times more the product takes."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1))
-    for heading in ("V", "one-hot", "look-up", "times", "one-hot", "look-up", "times"):
+    """One line a vocabulary size: time and memory of both ways, and their ratio."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    for heading in ("\nV", *(f"{what}\n{way}" for what in ("time", "memory") for way in COLUMNS)):
         table.add_column(heading, justify="right", no_wrap=True)
     found = {(row.vocab_size, row.way): row for row in rows if row.direction == direction}
     for vocab_size in dict.fromkeys(row.vocab_size for row in rows):
@@ -250,14 +260,15 @@ def draw(rows: list[Row], config: Config, path: Path) -> None:
     for way, colour in (("one_hot", "tab:red"), ("lookup", "tab:blue")):
         for direction, line in (("forward", "-"), ("backward", "--")):
             some = [row for row in rows if (row.way, row.direction) == (way, direction)]
-            style = {"color": colour, "linestyle": line, "marker": "o", "label": f"{way}, {direction}"}
+            style = {"color": colour, "linestyle": line, "marker": "o", "label": f"{way}, {PASSES[direction]}"}
             draw_times(left, [row for row in some if row.seconds], style)
             right.plot([row.vocab_size for row in some], [row.memory_bytes / 2**20 for row in some], **style)
-    right.axhline(config.memory_gib * 2**10, color="0.6", linestyle=":", label="--memory-gib")
+    budget = right.axhline(config.memory_gib * 2**10, color="0.6", linestyle=":", label="--memory-gib")
     for ax, label in ((left, "milliseconds (median and quartiles)"), (right, "MiB beside the table")):
         ax.set(xscale="log", yscale="log", xlabel="vocabulary size V", ylabel=label)
         ax.grid(color="0.9")
-    right.legend()
+    left.legend(loc="upper left")
+    right.legend(handles=[budget], loc="center left")
     figure.suptitle(f"Embedding {config.tokens:,} tokens, {config.embed_size} numbers each")
     figure.savefig(path, dpi=120)
 
@@ -266,9 +277,7 @@ def draw_times(ax: Axes, rows: list[Row], style: dict[str, Any]) -> None:
     """Medians with the quartiles as error bars, in milliseconds."""
     quartiles = np.array([np.percentile(row.seconds, (25, 50, 75)) for row in rows]).reshape(-1, 3) * 1e3
     low, median, high = quartiles.T
-    ax.errorbar(
-        [row.vocab_size for row in rows], median, yerr=[median - low, high - median], capsize=3, **style
-    )
+    ax.errorbar([row.vocab_size for row in rows], median, yerr=[median - low, high - median], capsize=3, **style)
 
 
 def report(config: Config, rows: list[Row]) -> dict[str, Any]:

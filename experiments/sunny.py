@@ -30,13 +30,12 @@ from matplotlib.figure import Figure
 
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, one_hot
 from charrnn_jax.errors import InputError
-from charrnn_jax.model import InputMode, LanguageModel, init_params, init_state
+from charrnn_jax.model import InputMode, LanguageModel, init_params, init_state, score, step
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
 from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
-from experiments.fit import logits_with, score_with
 from experiments.shell import (
     banner,
     command,
@@ -122,9 +121,7 @@ def show_look_up() -> None:
     console.print("Product and look-up agree bit for bit, and with the lecture's numbers.\n")
 
 
-def print_matrix(
-    title: str, letters: str, matrix: Float32[np.ndarray, "N M"], form: str, header: str = ""
-) -> None:
+def print_matrix(title: str, letters: str, matrix: Float32[np.ndarray, "N M"], form: str, header: str = "") -> None:
     """A matrix with its shape, and a letter before each row."""
     console.print(f"[bold]{title}[/bold], {matrix.shape[0]} × {matrix.shape[1]}")
     if header:
@@ -150,32 +147,28 @@ def learn(config: Config, mode: InputMode) -> Learned:
     """Trains until greedy generation writes the sentence; InputError where `max_steps` do not suffice."""
     start, sentence = perf_counter(), LECTURE["sentence"]
     tokenizer = train_char(sentence)
-    model = LanguageModel(
-        tokenizer.vocab_size, config.embed_size, config.hidden_size, cell="elman", input_mode=mode
-    )
+    model = LanguageModel(tokenizer.vocab_size, config.embed_size, config.hidden_size, cell="elman", input_mode=mode)
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
     params = init_params(model, init_key)
     before = embedding_of(params)
     optimizer = optax.adam(config.learning_rate)
-    step = jax.jit(make_train_step(partial(score_with, model), optimizer, step_key), donate_argnums=0)
+    train_step = jax.jit(make_train_step(partial(score, model), optimizer, step_key), donate_argnums=0)
     write = jax.jit(partial(write_greedily, model, tokenizer.start_id, len(sentence)))
     batch = batch_at(fold_streams(tokenizer.encode(sentence), tokenizer.start_id, 1, len(sentence)), 0)
     state = init_train_state(params, optimizer, init_state(model, 1))
     for n in range(1, config.max_steps + 1):
-        state, metrics = step(state, batch)
+        state, metrics = train_step(state, batch)
         if n % CHECK_EVERY == 0 and tokenizer.decode(np.asarray(write(state.params))) == sentence:
             after, seconds = embedding_of(state.params), perf_counter() - start
             return Learned(mode, n, seconds, float(metrics.nats), sentence, before, after)
-    raise InputError(
-        f"{mode} has not learned the sentence in {config.max_steps} steps: use a larger --max-steps"
-    )
+    raise InputError(f"{mode} has not learned the sentence in {config.max_steps} steps: use a larger --max-steps")
 
 
 def write_greedily(model: LanguageModel, start_id: int, length: int, params: Params) -> Int[Array, "T"]:
     """Always the most probable next token, each fed back as the next input."""
     prompt, state = jnp.full((1, 1), start_id, jnp.int32), init_state(model, 1)
-    step, unused_key = partial(logits_with, model), jax.random.key(0)
-    return generate(step, params, state, prompt, unused_key, length, Filters(temperature=0.0))[:, 0]
+    unused_key, greedy = jax.random.key(0), Filters(temperature=0.0)
+    return generate(partial(step, model), params, state, prompt, unused_key, length, greedy)[:, 0]
 
 
 def embedding_of(params: Params) -> Float32[np.ndarray, "V X"]:

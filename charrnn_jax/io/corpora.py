@@ -117,7 +117,7 @@ def _split(name: str, text: str, valid: float, test: float) -> Corpus:
     parts = (text[:first], text[first:second], text[second:])
     if not all(parts):
         raise InputError(f"{name} has {len(text)} characters, too few for three splits: give a longer text")
-    return Corpus(name, *parts)
+    return Corpus(name, parts[0], parts[1], parts[2])
 
 
 def _sotu(data_dir: Path | None) -> Corpus:
@@ -134,7 +134,7 @@ def _sotu(data_dir: Path | None) -> Corpus:
     parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for i, address in enumerate(addresses):
         parts[{9: "valid", 19: "test"}.get(i % 20, "train")].append(address)
-    corpus = Corpus("sotu", **{split: "\n\n".join(texts) for split, texts in parts.items()})
+    corpus = Corpus("sotu", *("\n\n".join(texts) for texts in parts.values()))
     if corpus.sha256 != SOTU_SHA256:
         raise InputError(f"the package sotu holds other texts than expected: {PACKAGES} brings version 0.1.2")
     return corpus
@@ -151,10 +151,9 @@ def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Co
     """Lines of white-space words. The text is each line without its outer spaces, and a line break: for Penn
     Treebank, that is the character-level text of the literature."""
     texts = [_fetch(source, data_dir).decode("utf-8") for source in sources]
-    stripped = [
-        "".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts
-    ]
-    return Corpus(name, *stripped, closed_vocabulary=True)
+    stripped = ["".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts]
+    train, valid, test = stripped
+    return Corpus(name, train, valid, test, closed_vocabulary=True)
 
 
 def _ptb(data_dir: Path | None) -> Corpus:
@@ -182,9 +181,7 @@ def _fetch(source: Source, data_dir: Path | None) -> bytes:
         raise InputError(f"{path} does not exist: put the file there, or leave out --data-dir to download it")
     content = path.read_bytes()
     if sha256(content) != source.sha256:
-        raise InputError(
-            f"{path} has sha256 {sha256(content)[:12]}… and not {source.sha256[:12]}…: replace the file"
-        )
+        raise InputError(f"{path} has sha256 {sha256(content)[:12]}… and not {source.sha256[:12]}…: replace the file")
     return content
 
 
@@ -201,6 +198,4 @@ def _download(source: Source) -> Path:
             return target
         except (OSError, ValueError) as error:  # no connection, a bad answer, another file
             reasons.append(f"{url}: {type(error).__name__}")
-    raise InputError(
-        f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir"
-    )
+    raise InputError(f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir")

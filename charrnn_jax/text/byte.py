@@ -24,9 +24,7 @@ def check_known(ids: Int[np.ndarray, "N"], vocab_size: int) -> None:
     """Raises ValueError for the first id outside `[0, vocab_size)`."""
     bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if len(bad):
-        raise ValueError(
-            f"id {ids[bad[0]]} at position {bad[0]} is outside the vocabulary of size {vocab_size}"
-        )
+        raise ValueError(f"id {ids[bad[0]]} at position {bad[0]} is outside the vocabulary of size {vocab_size}")
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,16 @@ class ByteTokenizer:
     """The vocabulary of all 256 bytes: there is nothing to train."""
 
     kind: ClassVar[str] = "byte"
-    vocab_size: ClassVar[int] = 256
-    start_id: ClassVar[int] = ord("\n")
+
+    @property
+    def vocab_size(self) -> int:
+        """V: every byte."""
+        return 256
+
+    @property
+    def start_id(self) -> int:
+        """The context of a text's first token: a line break."""
+        return ord("\n")
 
     def encode(self, text: str) -> Int32[np.ndarray, "N"]:
         """The bytes of the text."""

@@ -45,9 +45,7 @@ class Streams(NamedTuple):
         return -(-self.stream_length // self.length)
 
 
-def fold_streams(
-    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int = 0
-) -> Streams:
+def fold_streams(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int = 0) -> Streams:
     """Folds N tokens into B streams, to be read in windows of T = `length` tokens.
 
     Raises InputError where the text is shorter than one window of all streams.
@@ -55,9 +53,7 @@ def fold_streams(
     tokens = len(ids)
     if tokens < batch_size * length:
         fix = f"--batch-size {tokens // length} or less" if tokens >= length else f"--length {tokens} or less"
-        raise InputError(
-            f"the text has {tokens} tokens and needs at least {batch_size * length} tokens: use {fix}"
-        )
+        raise InputError(f"the text has {tokens} tokens and needs at least {batch_size * length} tokens: use {fix}")
     return _overlapping(ids, start_id, batch_size, length, burn_in)
 
 
@@ -69,9 +65,7 @@ def fold_for_scoring(
     return _overlapping(ids, start_id, min(batch_size, worthwhile), min(length, len(ids)), burn_in)
 
 
-def _overlapping(
-    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int
-) -> Streams:
+def _overlapping(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int) -> Streams:
     stream_length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
     return Streams(ids, start_id, batch_size, length, burn_in, stream_length)
 

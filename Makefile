@@ -1,0 +1,42 @@
+# Two commands do everything, set-up included: `make compare` and `make test`.
+# Both keep to a virtual environment of their own, .venv, made by $(PYTHON).
+
+PYTHON ?= python3
+LATEST ?= $(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python)) python3.13)
+TORCH := torch==2.13.0
+
+.PHONY: compare test test-latest lint clean
+
+compare: .venv/ready
+	@echo "== the main job: characters against words (at most 10 minutes on two cores)"
+	.venv/bin/python -m experiments.char_vs_word $(ARGS)
+
+test: .venv/ready-dev
+	@echo "== the tests"
+	.venv/bin/python -m pytest -n 2
+
+test-latest:
+	@echo "== the tests on the newest Python and JAX, without PyTorch ($(LATEST))"
+	test -d .venv-latest || $(LATEST) -m venv .venv-latest
+	.venv-latest/bin/python -m pip install -q -e ".[experiments,dev]"
+	.venv-latest/bin/python -m pytest -n 2
+
+lint: .venv/ready-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+
+.venv/ready: pyproject.toml
+	@echo "== setting up .venv (once; a few minutes)"
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q -e ".[experiments]"
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	@echo "== adding what the tests need (once)"
+	.venv/bin/python -m pip install -q -e ".[experiments,dev]"
+	.venv/bin/python -m pip install -q "$(TORCH)"
+	touch $@
+
+clean:
+	rm -rf .venv .venv-latest

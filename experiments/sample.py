@@ -1,0 +1,69 @@
+"""Writes text with a model that `experiments.train` kept.
+
+python -m experiments.sample --run runs/mine --prompt "My fellow citizens" --temperature 0.8
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.io import checkpoints
+from charrnn_jax.model import init_params, init_state
+from charrnn_jax.sampling import Filters
+from charrnn_jax.training import init_train_state
+from experiments.fit import Schedule, make_optimizer, write_samples
+from experiments.shell import banner, console, open_out, require_positive, run
+from experiments.train import model_of, read_config, read_tokenizer
+
+
+@dataclass(frozen=True)
+class Config:
+    """Samples from one trained model."""
+
+    run: Path = Path("runs/train")
+    """The --out folder of experiments.train."""
+    prompt: str = ""
+    """Any text: the samples go on from it."""
+    count: int = 1
+    """Samples, drawn in one batch."""
+    tokens: int = 500
+    """The length of each sample."""
+    temperature: float = 0.8
+    """0 is greedy."""
+    top_k: int = 0
+    """Draw from the k best tokens; 0 draws from all."""
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    out: Path | None = None
+    """A new folder for sample_0.txt, sample_1.txt, ..."""
+
+
+def main(config: Config) -> None:
+    """Prints the samples, and writes them where asked."""
+    require_positive(count=config.count, tokens=config.tokens, top_p=config.top_p)
+    if config.temperature < 0 or config.top_k < 0 or not 0 <= config.min_p <= 1:
+        raise InputError("--temperature and --top-k must be 0 or more, and --min-p from 0 to 1")
+    trained = read_config(config.run)
+    tokenizer = read_tokenizer(config.run)
+    model = model_of(trained, tokenizer)
+    schedule = Schedule(trained.steps, trained.batch_size, trained.length, trained.learning_rate)
+    params = init_params(model, jax.random.key(0))
+    template = init_train_state(params, make_optimizer(schedule), init_state(model, schedule.batch_size))
+    params = checkpoints.restore(config.run / "checkpoints", template).params
+    filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
+    banner(f"Sampling from {config.run}")
+    texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)
+    for i, text in enumerate(texts):
+        console.rule(f"sample {i}")
+        console.print(config.prompt + text, markup=False, soft_wrap=True)
+    if config.out:
+        folder = open_out(config.out, marker="sample_0.txt")
+        for i, text in enumerate(texts):
+            (folder / f"sample_{i}.txt").write_text(config.prompt + text, encoding="utf-8", newline="")
+
+
+if __name__ == "__main__":
+    run(main, Config, __doc__)

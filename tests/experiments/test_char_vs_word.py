@@ -1,0 +1,55 @@
+import json
+import math
+import random
+
+import pytest
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.model import count_parameters
+from experiments.char_vs_word import Config, main, solve_hidden_size
+
+MODEL_FIELDS = {"vocab_size", "parameters", "bits_per_char", "train_chars_per_second", "nonsense_word_rate", "samples"}
+
+
+@pytest.fixture
+def text(tmp_path):
+    draw = random.Random(0)
+    words = ["the", "cat", "sat", "on", "a", "mat", "and", "so", "did", "I"]
+    path = tmp_path / "words.txt"
+    path.write_text(" ".join(draw.choices(words, k=30_000)))
+    return path
+
+
+def test_the_comparison_writes_results_that_compare(tmp_path, text):
+    config = Config(preset="quick", corpus=str(text), cell="elman", chars=20_000, seeds=2, out=tmp_path / "out")
+    main(config)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["schema"] == 1
+    assert (tmp_path / "out" / "learning_curves.png").stat().st_size > 1000
+    for model in results["models"].values():
+        assert model.keys() >= MODEL_FIELDS
+        assert math.isclose(model["parameters"]["total"], 400_000, rel_tol=0.02)
+        assert 0 < model["bits_per_char"]["test"] < 8
+        assert len(model["seeds"]) == 2
+        assert {seed["denominators"]["test"]["chars"] for seed in model["seeds"]} == {
+            results["corpus"]["chars"]["test"]
+        }
+
+
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("vocab_size", [81, 2_123, 10_000])
+def test_the_budget_is_met_within_two_percent(cell, vocab_size):
+    model = solve_hidden_size(vocab_size, cell, 1_000_000)
+    assert count_parameters(model).total == pytest.approx(1_000_000, rel=0.02)
+
+
+def test_a_budget_that_cannot_be_met_is_said():
+    with pytest.raises(InputError, match="does not fit"):
+        solve_hidden_size(1_000_000, "lstm", 100_000)
+
+
+def test_another_run_is_not_overwritten(tmp_path, text):
+    (tmp_path / "results.json").write_text("mine")
+    with pytest.raises(InputError, match="holds another run"):
+        main(Config(corpus=str(text), out=tmp_path))
+    assert (tmp_path / "results.json").read_text() == "mine"

@@ -1,0 +1,127 @@
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.io import corpora
+from charrnn_jax.io.corpora import Source, load, read_text, sha256
+from charrnn_jax.text.tokenizer import train_tokenizer
+from tests.corpora_folder import FOLDER, needs_corpora
+
+
+def test_sotu_is_split_by_whole_addresses_and_pinned():
+    corpus = load("sotu")
+    assert [len(text) for text in corpus[1:4]] == [11_032_682, 504_605, 644_298]
+    assert corpus.sha256 == corpora.SOTU_SHA256
+
+
+@pytest.mark.parametrize("text", ["\ufeffa\r\nb\rc\n" * 40, "a" * 100, "x\0y" * 30])
+def test_a_users_text_is_kept_as_it_is(tmp_path, text):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(text.encode())
+    corpus = load(str(path))
+    assert corpus.train + corpus.valid + corpus.test == text
+    assert len(corpus.train) == round(0.9 * len(text))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"abc\xffdef", "invalid byte 0xff at offset 3"),
+        ("text".encode("utf-16"), "is UTF-16"),
+        (b"\x7fELF\0\0\xff\xfe", "binary file"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_in_one_line(tmp_path, content, message):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        read_text(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_too_short_to_split_is_refused(tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text("ab")
+    with pytest.raises(InputError, match="2 characters, too few"):
+        load(str(path))
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(InputError, match="sotu, tinyshakespeare, ptb, wikitext-2"):
+        load("no-such-corpus")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        load(str(tmp_path))
+
+
+def test_another_file_under_a_known_name_is_refused(tmp_path):
+    (tmp_path / "tinyshakespeare").mkdir()
+    (tmp_path / "tinyshakespeare" / "input.txt").write_text("something else")
+    with pytest.raises(InputError, match="has sha256"):
+        load("tinyshakespeare", tmp_path)
+
+
+@needs_corpora
+def test_tiny_shakespeare_has_nanogpts_split():
+    corpus = load("tinyshakespeare", FOLDER)
+    assert [len(text) for text in corpus[1:4]] == [1_003_854, 111_540, 111_540]
+
+
+@needs_corpora
+@pytest.mark.parametrize(
+    ("name", "vocabulary", "tokens", "chars"),
+    [
+        ("ptb", 10_000, (929_589, 73_760, 82_430), (5_017_482, 393_042, 442_423)),
+        ("wikitext-2", 33_278, (2_088_628, 217_646, 245_569), (10_719_952, 1_113_971, 1_247_769)),
+    ],
+)
+def test_closed_corpora_have_the_published_counts(name, vocabulary, tokens, chars):
+    corpus = load(name, FOLDER)
+    tokenizer = train_tokenizer("closed_word", corpus.train, pieces=1)
+    assert tokenizer.vocab_size == vocabulary
+    for text, token_count, char_count in zip(corpus[1:4], tokens, chars, strict=True):
+        ids = tokenizer.encode(text)
+        assert (len(ids), len(text)) == (token_count, char_count)
+        assert tokenizer.decode(ids) == text
+
+
+@pytest.fixture
+def server(tmp_path):
+    root = tmp_path / "served"
+    root.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root))
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    yield root, f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def test_a_download_falls_back_to_the_next_mirror(server, tmp_path, monkeypatch):
+    root, url = server
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+    (root / "wrong.txt").write_bytes(b"another file")
+    (root / "right.txt").write_bytes(b"the text")
+    mirrors = tuple(f"{url}/{name}" for name in ("missing.txt", "wrong.txt", "right.txt"))
+    path = corpora._download(Source("a/b.txt", sha256(b"the text"), mirrors))
+    assert Path(path).read_bytes() == b"the text"
+
+
+def test_a_download_that_fails_everywhere_says_where_to_put_the_file(server, tmp_path, monkeypatch):
+    _, url = server
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
+    with pytest.raises(InputError, match=r"put it at .*b.txt"):
+        corpora._download(Source("a/b.txt", sha256(b"x"), (f"{url}/missing.txt",)))
