@@ -64,9 +64,10 @@ def make_train_step(
             return jnp.sum(nats * batch.weights) / jnp.sum(batch.weights), carry
 
         (nats, carry), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
+            updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = Metrics(nats, optax.global_norm(gradient))
+        metrics = Metrics(nats, optax.tree.norm(gradient))
         return TrainState(state.step + 1, params, opt_state, carry), metrics
 
     return train_step

@@ -89,9 +89,7 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     warmup = max(1, min(schedule.warmup, schedule.steps // 10))
     peak = schedule.learning_rate
     rate = optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(schedule.steps, 2), peak / 50)
-    # Optax divides the integer step count by a float, which strict promotion refuses.
-    adam = optax.adam(lambda count: rate(count.astype(np.float32)), b2=0.99)
-    return optax.chain(optax.clip_by_global_norm(schedule.clip), adam)
+    return optax.chain(optax.clip_by_global_norm(schedule.clip), optax.adam(rate, b2=0.99))
 
 
 def total_nats(eval_step, model: LanguageModel, params: Params, streams: Streams) -> float:

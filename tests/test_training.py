@@ -1,0 +1,65 @@
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.text.char import train_char
+from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
+from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
+
+TEXT = "Sunny days are the best days to go for a walk or have a picnic. " * 60
+TOKENIZER = train_char(TEXT)
+MODEL = LanguageModel(TOKENIZER.vocab_size, 8, 16, dropout=0.1)
+IDS = TOKENIZER.encode(TEXT)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    optimizer = optax.adam(1e-2)
+    train_step = jax.jit(make_train_step(partial(score, MODEL), optimizer, jax.random.key(1)), donate_argnums=0)
+    streams = fold_streams(IDS, TOKENIZER.start_id, 4, 16)
+
+    def train():
+        state = init_train_state(init_params(MODEL, jax.random.key(0)), optimizer, init_state(MODEL, 4))
+        nats = []
+        for n in range(2 * streams.windows):
+            state, metrics = train_step(state, batch_at(streams, n))
+            nats.append(float(metrics.nats))
+        return state, nats
+
+    return train(), train(), train_step
+
+
+def test_the_loss_falls(trained):
+    (_, nats), _, _ = trained
+    assert nats[-1] < 0.5 * nats[0]
+
+
+def test_equal_keys_give_equal_bits(trained):
+    (state, nats), (other, other_nats), _ = trained
+    assert nats == other_nats
+    jax.tree.map(np.testing.assert_array_equal, state, other)
+
+
+def test_one_compilation_of_the_training_step(trained):
+    assert trained[2]._cache_size() == 1
+
+
+@pytest.mark.parametrize(("batch_size", "length"), [(1, 64), (3, 50), (8, 17), (4, 1)])
+def test_evaluation_does_not_depend_on_batch_or_window(trained, batch_size, length):
+    params = trained[0][0].params
+    eval_step = jax.jit(make_eval_step(partial(score, MODEL)))
+
+    def bits(batch_size, length):
+        streams = fold_for_scoring(IDS, TOKENIZER.start_id, batch_size, length, burn_in=200)
+        state, total = EvalState(params, init_state(MODEL, streams.batch_size)), 0.0
+        for n in range(streams.windows):
+            state, nats = eval_step(state, batch_at(streams, n))
+            total += float(nats.sum())
+        assert eval_step._cache_size() <= 2
+        return total / np.log(2) / len(TEXT)
+
+    assert bits(batch_size, length) == pytest.approx(bits(1, len(IDS)), abs=1e-3)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
+
+SIZE = st.integers(1, 12)
+
+
+def scored(streams):
+    batches = [batch_at(streams, n) for n in range(streams.windows)]
+    assert [bool(batch.reset) for batch in batches] == [n == 0 for n in range(len(batches))]
+    for batch in batches:
+        before = np.where(batch.targets == 0, streams.start_id, batch.targets - 1)
+        assert (batch.inputs == before)[batch.weights > 0].all()
+    return np.concatenate([batch.targets[batch.weights > 0] for batch in batches])
+
+
+@given(tokens=st.integers(1, 300), batch_size=SIZE, length=SIZE, burn_in=st.integers(0, 40))
+def test_every_token_is_scored_once_whatever_the_fold(tokens, batch_size, length, burn_in):
+    ids = np.arange(tokens, dtype=np.int32)
+    found = scored(fold_for_scoring(ids, 999, batch_size, length, burn_in))
+    assert sorted(found.tolist()) == list(range(tokens))
+    if tokens >= batch_size * length:
+        assert sorted(scored(fold_streams(ids, 999, batch_size, length)).tolist()) == list(range(tokens))
+
+
+def test_batch_n_is_a_function_of_n():
+    streams = fold_streams(np.arange(100, dtype=np.int32), 0, 4, 5)
+    again = batch_at(streams, 3 + 7 * streams.windows)
+    for one, other in zip(batch_at(streams, 3), again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("tokens", "fix"), [(100, "--batch-size 1 or less"), (10, "--length 10 or less")])
+def test_a_text_too_short_says_what_would_fit(tokens, fix):
+    with pytest.raises(InputError, match=f"needs at least 640 tokens: use {fix}"):
+        fold_streams(np.zeros(tokens, np.int32), 0, 10, 64)
