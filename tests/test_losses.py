@@ -1,0 +1,51 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from charrnn_jax.losses import Output, cross_entropy, linear, softmax_nats
+
+T, B, H, V = 4, 3, 5, 7
+W_KEY, B_KEY, H_KEY, TARGET_KEY = jax.random.split(jax.random.key(0), 4)
+OUTPUT = Output(jax.random.normal(W_KEY, (H, V)), jax.random.normal(B_KEY, (V,)))
+HIDDEN = jax.random.normal(H_KEY, (T, B, H))
+TARGETS = jax.random.randint(TARGET_KEY, (T, B), 0, V)
+
+
+def test_nats_are_minus_log_softmax_token_by_token():
+    nats, logits = softmax_nats(OUTPUT, HIDDEN, TARGETS), linear(OUTPUT, HIDDEN)
+    W, b, h = (np.asarray(x, np.float64) for x in (*OUTPUT, HIDDEN))
+    for t in range(T):
+        for n in range(B):
+            scores = [sum(h[t, n, j] * W[j, v] for j in range(H)) + b[v] for v in range(V)]
+            np.testing.assert_allclose(logits[t, n], scores, rtol=1e-5, atol=1e-5)
+            probability = math.exp(scores[TARGETS[t, n]]) / sum(math.exp(s) for s in scores)
+            np.testing.assert_allclose(nats[t, n], -math.log(probability), rtol=1e-5, atol=1e-6)
+
+
+def test_the_gradient_is_softmax_minus_one_hot():
+    logits = linear(OUTPUT, HIDDEN)
+    gradient = jax.grad(lambda logits: jnp.sum(cross_entropy(logits, TARGETS)))(logits)
+    np.testing.assert_allclose(gradient, jax.nn.softmax(logits) - np.eye(V, dtype=np.float32)[TARGETS], atol=1e-6)
+
+
+def test_the_probabilities_of_all_targets_sum_to_one():
+    every = jnp.broadcast_to(jnp.arange(V)[:, None], (V, B))
+    same = jnp.broadcast_to(HIDDEN[:1], (V, B, H))
+    np.testing.assert_allclose(jnp.exp(-softmax_nats(OUTPUT, same, every)).sum(axis=0), np.ones(B), rtol=1e-5)
+
+
+def test_huge_logits_do_not_overflow():
+    logits = jnp.array([[[1e4, 0.0, -1e4]]])
+    for target, nats in enumerate([0.0, 1e4, 2e4]):
+        assert cross_entropy(logits, jnp.array([[target]])) == nats
+
+
+@pytest.mark.parametrize("bad", [V, -1, -V - 1, 10**6])
+def test_a_target_outside_the_vocabulary_is_nan_and_no_other_target_is(bad):
+    nats = jax.jit(softmax_nats)(OUTPUT, HIDDEN, TARGETS.at[1, 2].set(bad))
+    expected = np.zeros((T, B), bool)
+    expected[1, 2] = True
+    np.testing.assert_array_equal(np.isnan(nats), expected)
