@@ -23,8 +23,9 @@ def linear(output: Output, h: Float[Array, "... H"]) -> Float[Array, "... V"]:
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
-    at_target = jnp.take_along_axis(logits, targets[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
-    return jax.nn.logsumexp(logits, axis=-1) - at_target
+    column = jnp.where(targets < 0, logits.shape[-1], targets)  # a negative index would count from the end
+    at_target = jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)
+    return jax.nn.logsumexp(logits, axis=-1) - at_target[..., 0]
 
 
 def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
