@@ -37,7 +37,15 @@ def test_an_id_outside_the_vocabulary_is_never_another_row(embed, bad):
 
 def test_one_hot_is_a_row_of_the_identity():
     np.testing.assert_array_equal(one_hot(jnp.arange(5), 5), np.eye(5))
-    assert np.isnan(jax.jit(one_hot, static_argnums=1)(jnp.array([-1]), 5)).all()
+
+
+@pytest.mark.parametrize("bad", [-1, 5])
+def test_one_hot_of_an_id_outside_the_vocabulary_is_no_vector(bad):
+    with pytest.raises(ValueError, match=f"^id {bad} at position 1 is outside the vocabulary of size 5$"):
+        one_hot(np.array([4, bad, 7]), 5)
+    hot = jax.jit(one_hot, static_argnums=1)(jnp.array([4, bad]), 5)
+    np.testing.assert_array_equal(hot[0], np.eye(5)[4])
+    assert np.isnan(hot[1]).all()
 
 
 def test_fold_moves_the_product_to_the_vocabulary():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn_jax.cells import CELLS
-from charrnn_jax.losses import cross_entropy
+from charrnn_jax.losses import Output
 from charrnn_jax.model import LanguageModel, count_parameters, init_params, init_state, score, step
 from charrnn_jax.regularisation import dropout
 
@@ -69,34 +69,43 @@ def test_stepwise_is_teacher_forced(cell):
         np.testing.assert_allclose(logits[0], whole[t], atol=1e-5)
 
 
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("mode", ["lookup", "direct"])
-def test_parameters_are_counted_as_they_are(mode, tied):
-    if tied and mode == "direct":
-        with pytest.raises(ValueError, match="tied weights need an embedding layer"):
-            init_params(LanguageModel(V, H, H, input_mode=mode, tied=True), jax.random.key(0))
-        return
-    model = LanguageModel(V, H, H, 2, input_mode=mode, tied=tied)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("mode", "tied"), [("lookup", False), ("lookup", True), ("one_hot", False), ("direct", False)])
+def test_parameters_are_counted_as_they_are(cell, mode, tied):
+    model = LanguageModel(V, H, H, 2, cell, input_mode=mode, tied=tied)
     params = init_params(model, jax.random.key(0))
     counts = count_parameters(model)
     assert counts.total == sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert counts.recurrent == sum(leaf.size for i in (0, 1) for leaf in jax.tree.leaves(params[f"layer_{i}"]))
     assert counts.embedding == (0 if mode == "direct" else V * H)
     assert counts.output == V + (0 if tied else H * V)
 
 
-def test_cross_entropy_is_minus_log_softmax():
-    logits = np.asarray(jax.random.normal(jax.random.key(5), (T, B, V)))
-    probability = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    for t in range(T):
-        for b in range(B):
-            expected = -np.log(probability[t, b, TARGETS[t, b]])
-            np.testing.assert_allclose(cross_entropy(jnp.asarray(logits), TARGETS)[t, b], expected, rtol=1e-5)
-    assert np.isnan(cross_entropy(jnp.asarray(logits), TARGETS.at[0, 0].set(V))[0, 0])
+@pytest.mark.parametrize("mode", ["lookup", "one_hot"])
+def test_tied_output_weights_are_the_table(mode):
+    tied, free = (LanguageModel(V, H, H, input_mode=mode, tied=tied) for tied in (True, False))
+    params = init_params(tied, jax.random.key(5))
+    output = Output(params["embedding"].T, params["output"])
+    nats, gradient = nats_and_gradient(tied, params)
+    same_nats, parts = nats_and_gradient(free, {**params, "output": output})
+    np.testing.assert_allclose(nats, same_nats, rtol=1e-6)
+    np.testing.assert_allclose(gradient["embedding"], parts["embedding"] + parts["output"].W.T, atol=1e-5)
 
 
-def test_dropout_keeps_the_expectation_and_needs_a_key():
-    x = jnp.ones((400, 400))
-    np.testing.assert_allclose(dropout(jax.random.key(0), 0.3, x).mean(), 1.0, atol=0.01)
+@pytest.mark.parametrize("mode", ["direct", "lookup"])
+def test_tied_weights_need_a_table_of_the_hidden_size(mode):
+    with pytest.raises(ValueError, match="tied weights need an embedding layer with embed_size equal to hidden_size"):
+        init_params(LanguageModel(V, E, H, input_mode=mode, tied=True), jax.random.key(0))
+
+
+def test_dropout_keeps_the_expectation():
+    x = jnp.full((400, 400), 2.0)
+    dropped = dropout(jax.random.key(0), 0.3, x)
+    np.testing.assert_allclose(dropped.mean(), 2.0, atol=0.02)
+    np.testing.assert_allclose((dropped == 0).mean(), 0.3, atol=0.01)
+
+
+def test_dropout_is_off_without_a_key():
     model = LanguageModel(V, E, H, dropout=0.5)
     params = init_params(model, jax.random.key(0))
     plain = score(LanguageModel(V, E, H), params, IDS, TARGETS, init_state(model, B))[1]

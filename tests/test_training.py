@@ -1,6 +1,7 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -14,6 +15,11 @@ TEXT = "Sunny days are the best days to go for a walk or have a picnic. " * 60
 TOKENIZER = train_char(TEXT)
 MODEL = LanguageModel(TOKENIZER.vocab_size, 8, 16, dropout=0.1)
 IDS = TOKENIZER.encode(TEXT)
+
+
+def window_of(streams, n):
+    """Batch n as `jit` would hand it over: as JAX arrays."""
+    return jax.tree.map(jnp.asarray, batch_at(streams, n))
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +69,33 @@ def test_evaluation_does_not_depend_on_batch_or_window(trained, batch_size, leng
         return total / np.log(2) / len(TEXT)
 
     assert bits(batch_size, length) == pytest.approx(bits(1, len(IDS)), abs=1e-3)
+
+
+@pytest.mark.parametrize("make", ["train", "eval"])
+def test_a_step_is_a_pure_function_that_ignores_what_has_no_weight(make):
+    optimizer, model = optax.sgd(0.1), LanguageModel(TOKENIZER.vocab_size, 4, 6)
+    params, carry = init_params(model, jax.random.key(0)), init_state(model, 2)
+    if make == "train":
+        step = make_train_step(partial(score, model), optimizer, jax.random.key(1))
+        state = init_train_state(params, optimizer, carry)
+    else:
+        step, state = make_eval_step(partial(score, model)), EvalState(params, carry)
+    batch = window_of(fold_streams(IDS, TOKENIZER.start_id, 2, 5), 0)
+    batch = batch._replace(weights=batch.weights.at[:2].set(0.0))
+    other = batch._replace(targets=jnp.where(batch.weights > 0, batch.targets, 0))
+    compiled = jax.jit(step)
+    once = compiled(state, batch)
+    jax.tree.map(np.testing.assert_array_equal, once, compiled(state, other))
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6), once, step(state, batch))
+
+
+def test_a_window_goes_on_from_the_state_carried_unless_it_resets():
+    model = LanguageModel(TOKENIZER.vocab_size, 4, 6)
+    eval_step, params = make_eval_step(partial(score, model)), init_params(model, jax.random.key(0))
+    streams = fold_streams(IDS, TOKENIZER.start_id, 2, 5)
+    start = EvalState(params, init_state(model, 2))
+    middle, first = eval_step(start, window_of(streams, 0))
+    _, second = eval_step(middle, window_of(streams, 1))
+    _, whole = eval_step(start, window_of(streams._replace(length=10), 0))
+    np.testing.assert_allclose(np.concatenate([first, second]), whole, atol=1e-6)
+    np.testing.assert_array_equal(eval_step(middle, window_of(streams, streams.windows))[1], first)

@@ -81,7 +81,7 @@ def batch_at(streams: Streams, n: int) -> Batch:
     before = streams.ids[np.clip(target - 1, 0, len(streams.ids) - 1)]
     return Batch(
         inputs=np.where(target == 0, np.int32(streams.start_id), before),
-        targets=streams.ids[np.minimum(target, len(streams.ids) - 1)],
+        targets=streams.ids[np.clip(target, 0, len(streams.ids) - 1)],
         weights=scored.astype(np.float32),
         reset=np.array(window == 0),
     )

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn_jax.errors import InputError
@@ -18,13 +18,21 @@ def scored(streams):
     return np.concatenate([batch.targets[batch.weights > 0] for batch in batches])
 
 
-@given(tokens=st.integers(1, 300), batch_size=SIZE, length=SIZE, burn_in=st.integers(0, 40))
+@settings(deadline=None)
+@given(tokens=st.integers(1, 300), batch_size=SIZE, length=SIZE, burn_in=st.integers(0, 400))
 def test_every_token_is_scored_once_whatever_the_fold(tokens, batch_size, length, burn_in):
     ids = np.arange(tokens, dtype=np.int32)
     found = scored(fold_for_scoring(ids, 999, batch_size, length, burn_in))
     assert sorted(found.tolist()) == list(range(tokens))
     if tokens >= batch_size * length:
-        assert sorted(scored(fold_streams(ids, 999, batch_size, length)).tolist()) == list(range(tokens))
+        found = scored(fold_streams(ids, 999, batch_size, length, burn_in))
+        assert sorted(found.tolist()) == list(range(tokens))
+
+
+def test_streams_go_on_from_one_window_to_the_next():
+    streams = fold_streams(np.arange(100, dtype=np.int32), 999, 4, 5)
+    targets = np.concatenate([batch_at(streams, n).targets for n in range(streams.windows)])
+    np.testing.assert_array_equal(targets, np.arange(100).reshape(4, 25).T)
 
 
 def test_batch_n_is_a_function_of_n():
