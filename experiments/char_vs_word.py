@@ -73,7 +73,7 @@ class Config:
     preset: Literal["quick", "standard"] = "standard"
     """quick: at most 2 minutes on two CPU cores; standard: at most 10."""
     corpus: str = "sotu"
-    """sotu, tinyshakespeare, ptb, wikitext-2, or the path of a UTF-8 text."""
+    """sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
     data_dir: Path | None = None
     """Folder with the known corpora; without it they are downloaded."""
     cell: Literal["elman", "gru", "lstm"] = "lstm"

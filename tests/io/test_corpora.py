@@ -1,6 +1,7 @@
 import functools
 import http.server
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_a_text_too_short_to_split_is_refused(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InputError, match="sotu, tinyshakespeare, ptb, wikitext-2"):
+    with pytest.raises(InputError, match="sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8"):
         load("no-such-corpus")
 
 
@@ -90,6 +91,19 @@ def test_closed_corpora_have_the_published_counts(name, vocabulary, tokens, char
         ids = tokenizer.encode(text)
         assert (len(ids), len(text)) == (token_count, char_count)
         assert tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize("name", ["text8", "enwik8"])
+def test_an_archive_is_read_byte_for_byte_and_split_90_5_5(tmp_path, monkeypatch, name):
+    content = bytes(range(256)) * 100
+    path = tmp_path / name / f"{name}.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+    monkeypatch.setattr(corpora, name.upper(), Source(f"{name}/{name}.zip", sha256(path.read_bytes()), ()))
+    corpus = load(name, tmp_path)
+    assert (corpus.train + corpus.valid + corpus.test).encode("latin-1") == content
+    assert [len(text) for text in corpus[1:4]] == [23_040, 1_280, 1_280]
 
 
 @pytest.fixture
