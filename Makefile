@@ -2,7 +2,7 @@
 # Both keep to a virtual environment of their own, .venv, made by $(PYTHON).
 
 PYTHON ?= python3
-LATEST ?= $(lastword $(sort $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python)) python3.13)
+LATEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) python3.13)
 TORCH := torch==2.13.0
 
 .PHONY: compare test test-latest lint clean

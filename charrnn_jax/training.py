@@ -48,19 +48,22 @@ def init_train_state(params: Params, optimizer: optax.GradientTransformation, ca
 
 
 def make_train_step(
-    score: Score, optimizer: optax.GradientTransformation, key: Array
+    score: Score, optimizer: optax.GradientTransformation, key: Array, drop_state: float = 0.0
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """A step of truncated back-propagation through time: the gradient stops where the window starts.
 
-    The loss is the mean nats per scored token. Step n draws its dropout from `fold_in(key, n)`.
+    The loss is the mean nats per scored token. Step n draws from `fold_in(key, n)`: its dropout, and the streams
+    that start from the zero state, each with probability `drop_state` (Melis et al., 2020, Mogrifier LSTM). Without
+    it a model hardly ever sees the zero state that evaluation and sampling start from, and may never recover.
     """
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        step_key = jax.random.fold_in(key, state.step)
-        before = reset_where(batch.reset, state.carry)
+        score_key, drop_key = jax.random.split(jax.random.fold_in(key, state.step))
+        dropped = jax.random.bernoulli(drop_key, drop_state, (batch.inputs.shape[1], 1))
+        before = reset_where(batch.reset | dropped, state.carry)
 
         def loss(params: Params) -> tuple[Float[Array, ""], tuple[State, ...]]:
-            carry, nats = score(params, batch.inputs, batch.targets, before, step_key)
+            carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
             return jnp.sum(nats * batch.weights) / jnp.sum(batch.weights), carry
 
         (nats, carry), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
@@ -84,6 +87,6 @@ def make_eval_step(score: Score) -> Callable[[EvalState, Batch], tuple[EvalState
     return eval_step
 
 
-def reset_where(reset: Bool[Array | np.ndarray, ""], carry: tuple[State, ...]) -> tuple[State, ...]:
-    """The zero state where `reset` is true, the carried one elsewhere."""
+def reset_where(reset: Bool[Array | np.ndarray, "..."], carry: tuple[State, ...]) -> tuple[State, ...]:
+    """The zero state where `reset` is true, one flag for all streams or `[B, 1]`; the carried one elsewhere."""
     return jax.tree.map(lambda x: jnp.where(reset, jnp.zeros_like(x), x), carry)

@@ -61,7 +61,7 @@ class Terms:
 
 
 PRESETS = {
-    "quick": Terms(parameters=400_000, chars=1_000_000, pieces=2_000, points=5),
+    "quick": Terms(parameters=400_000, chars=800_000, pieces=2_000, points=5),
     "standard": Terms(parameters=1_000_000, chars=5_000_000, pieces=6_000),
 }
 

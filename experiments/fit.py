@@ -39,6 +39,8 @@ class Schedule:
     warmup: int = 100
     clip: float = 1.0
     """The largest global norm of a gradient."""
+    drop_state: float = 0.05
+    """The probability that a stream starts a window from the zero state."""
 
 
 class Point(NamedTuple):
@@ -66,7 +68,9 @@ class Trainer:
         optimizer = make_optimizer(schedule)
         carry = init_state(model, schedule.batch_size)
         self.state = init_train_state(init_params(model, params_key), optimizer, carry)
-        train_step = jax.jit(make_train_step(partial(score, model), optimizer, dropout_key), donate_argnums=0)
+        train_step = jax.jit(
+            make_train_step(partial(score, model), optimizer, dropout_key, schedule.drop_state), donate_argnums=0
+        )
         self.train_step = train_step.lower(self.state, batch_at(self.streams, 0)).compile()
         self.eval_step = jax.jit(make_eval_step(partial(score, model)))
 

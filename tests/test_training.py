@@ -99,3 +99,20 @@ def test_a_window_goes_on_from_the_state_carried_unless_it_resets():
     _, whole = eval_step(start, window_of(streams._replace(length=10), 0))
     np.testing.assert_allclose(np.concatenate([first, second]), whole, atol=1e-6)
     np.testing.assert_array_equal(eval_step(middle, window_of(streams, streams.windows))[1], first)
+
+
+def test_a_dropped_state_is_the_zero_state():
+    """With `drop_state` 1 every window is the first: the carried state makes no difference; with 0 it does."""
+    optimizer = optax.sgd(0.0)
+    streams = fold_streams(IDS, TOKENIZER.start_id, 4, 16)
+    params = init_params(MODEL, jax.random.key(0))
+    zero = init_state(MODEL, 4)
+    ones = jax.tree.map(jnp.ones_like, zero)
+
+    def nats(drop_state, carry):
+        train_step = make_train_step(partial(score, MODEL), optimizer, jax.random.key(1), drop_state)
+        state = init_train_state(params, optimizer, carry)
+        return float(jax.jit(train_step)(state, batch_at(streams, 1))[1].nats)
+
+    assert nats(1.0, ones) == nats(1.0, zero)
+    assert nats(0.0, ones) != nats(0.0, zero)
