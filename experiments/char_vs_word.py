@@ -11,6 +11,7 @@ Hardware: two CPU cores. Time: `quick` at most 2 minutes, `standard` at most 10.
 Expected: see the README.
 """
 
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from charrnn_jax.model import LanguageModel, count_parameters
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokenizer import Kind, Tokenizer, train_tokenizer
 from charrnn_jax.text.words import alphabetic_words, nonsense_rate
-from experiments.fit import Point, Schedule, Trainer, train_to, write_samples
+from experiments.fit import Point, Schedule, Trainer, require_lossless, train_to, write_samples
 from experiments.report.curves import draw_curves
 from experiments.report.table import comparison_table
 from experiments.shell import (
@@ -35,6 +36,7 @@ from experiments.shell import (
     environment,
     open_out,
     require_positive,
+    require_seed,
     run,
     write_json,
 )
@@ -95,6 +97,7 @@ def main(config: Config) -> None:
     """Compares, prints, and writes."""
     begun = time.perf_counter()
     require_positive(seeds=config.seeds, learning_rate=_learning_rate(config))
+    require_seed(config.seed, config.seed + config.seeds - 1)
     terms = _terms(config)
     corpus = load(config.corpus, config.data_dir)
     open_out(config.out)
@@ -147,7 +150,7 @@ def _study(
 ) -> tuple[dict[str, Any], list[list[Point]]]:
     """One kind of model, from every seed: what `results.json` says of it, and its learning curves."""
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
-    _require_lossless(tokenizer, corpus)
+    require_lossless(tokenizer, corpus)
     model = solve_hidden_size(tokenizer.vocab_size, config.cell, terms.parameters)
     console.print(f"  {name}: vocabulary {tokenizer.vocab_size:,}, {model.hidden_size} hidden units")
     runs, curves = [], []
@@ -195,7 +198,8 @@ def _run(
     scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
     tokens = round(terms.sample_chars / chars_per_token)
     samples = write_samples(model, tokenizer, trainer.state.params, seed, terms.samples, tokens, Filters())
-    whole_words = "\n".join(sample[: len(sample) - len(sample.split()[-1])] for sample in samples if sample.split())
+    # A sample ends anywhere: its last word may not be whole.
+    whole_words = "\n".join(re.sub(r"\S+\s*$", "", sample) for sample in samples)
     return {
         "seed": seed,
         "bits_per_char": {split: score.bits_per_char for split, score in scores.items()},
@@ -227,13 +231,6 @@ def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageMo
     if abs(count_parameters(best).total - parameters) > 0.02 * parameters:
         raise InputError(f"a vocabulary of {vocab_size:,} does not fit into {parameters:,} parameters")
     return best
-
-
-def _require_lossless(tokenizer: Tokenizer, corpus: Corpus) -> None:
-    for split in ("valid", "test"):
-        text = getattr(corpus, split)
-        if tokenizer.decode(tokenizer.encode(text)) != text:
-            raise InputError(f"the {split} text of {corpus.name} has words outside its closed vocabulary")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import jax
 import numpy as np
 import optax
 
+from charrnn_jax.errors import InputError
+from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
 from charrnn_jax.sampling import Filters, generate
@@ -23,7 +25,7 @@ from charrnn_jax.training import (
     make_eval_step,
     make_train_step,
 )
-from charrnn_jax.types import Params
+from charrnn_jax.types import Array, Params
 from experiments.shell import console, track
 
 
@@ -64,7 +66,7 @@ class Trainer:
         ids = tokenizer.encode(text)
         self.chars_per_token = len(text) / len(ids)
         self.streams = fold_streams(ids, tokenizer.start_id, schedule.batch_size, schedule.length)
-        params_key, dropout_key = jax.random.split(jax.random.key(seed))
+        params_key, dropout_key, _ = split_seed(seed)
         optimizer = make_optimizer(schedule)
         carry = init_state(model, schedule.batch_size)
         self.state = init_train_state(init_params(model, params_key), optimizer, carry)
@@ -86,6 +88,22 @@ class Trainer:
         streams = fold_for_scoring(ids, self.tokenizer.start_id)
         nats = total_nats(self.eval_step, self.model, self.state.params, streams)
         return Score(nats, len(ids), count_words(text), len(text))
+
+
+def split_seed(seed: int) -> tuple[Array, Array, Array]:
+    """The keys of a run: for its parameters, its training steps, its samples."""
+    params_key, train_key, sample_key = jax.random.split(jax.random.key(seed), 3)
+    return params_key, train_key, sample_key
+
+
+def require_lossless(tokenizer: Tokenizer, corpus: Corpus) -> None:
+    """Raises InputError where a closed vocabulary cannot write the text: its bits would not be of that text."""
+    for split in ("train", "valid", "test"):
+        text = getattr(corpus, split)
+        if tokenizer.decode(tokenizer.encode(text)) != text:
+            raise InputError(
+                f"the {split} text of {corpus.name} has words or spaces outside the closed vocabulary: use word or char"
+            )
 
 
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
@@ -115,31 +133,42 @@ def write_samples(
     filters: Filters,
     prompt: str = "",
 ) -> list[str]:
-    """`count` texts that go on from the prompt, one compiled scan for all of them."""
-    ids = np.concatenate([np.array([tokenizer.start_id], np.int32), tokenizer.encode(prompt)])
-    columns = np.repeat(ids[:, None], count, axis=1)
+    """`count` texts that begin with the prompt, one compiled scan for all of them.
+
+    Raises InputError for a prompt that a closed vocabulary cannot write.
+    """
+    prompted = tokenizer.encode(prompt)
+    if tokenizer.decode(prompted) != prompt:
+        raise InputError(f"the prompt {prompt!r} has words or spaces outside the closed vocabulary: use other words")
+    columns = np.repeat(np.concatenate([[np.int32(tokenizer.start_id)], prompted])[:, None], count, axis=1)
     compiled = jax.jit(partial(generate, partial(step, model)), static_argnames=("length", "filters"))
-    drawn = compiled(params, init_state(model, count), columns, jax.random.key(seed), length=tokens, filters=filters)
-    return [tokenizer.decode(column) for column in np.asarray(drawn).T]
+    *_, sample_key = split_seed(seed)
+    drawn = compiled(params, init_state(model, count), columns, sample_key, length=tokens, filters=filters)
+    return [tokenizer.decode(np.concatenate([prompted, column])) for column in np.asarray(drawn).T]
 
 
 def train_to(
-    trainer: Trainer, valid: str, points: int, label: str, after_point: Callable[[], None] = lambda: None
+    trainer: Trainer,
+    valid: str,
+    points: int,
+    label: str,
+    seconds_before: float = 0.0,
+    after_point: Callable[[list[Point]], None] | None = None,
 ) -> list[Point]:
     """Trains from the state's step to the end of the schedule; measures on `valid` at evenly spaced points."""
-    schedule, curve, seconds = trainer.schedule, [], 0.0
-    borders = np.unique(np.linspace(int(trainer.state.step), schedule.steps, points + 1).astype(int)).tolist()
+    schedule, curve, seconds, start = trainer.schedule, [], 0.0, int(trainer.state.step)
+    ends = np.unique(np.linspace(0, schedule.steps, points + 1).astype(int)).tolist()
     per_step = schedule.batch_size * schedule.length * trainer.chars_per_token
-    for first, last in itertools.pairwise(borders):
+    for first, last in itertools.pairwise([start, *(end for end in ends if end > start)]):
         begun = time.perf_counter()
         nats = list(track(trainer.run(range(first, last)), f"{label}, step", first, last))
         seconds += time.perf_counter() - begun
-        valid_bits = trainer.evaluate(valid).bits_per_char
-        curve.append(Point(last, round(last * per_step), seconds, float(np.mean(nats)), valid_bits))
-        after_point()
-        speed = (last - borders[0]) * per_step / seconds
+        bits = trainer.evaluate(valid).bits_per_char
+        curve.append(Point(last, round(last * per_step), seconds_before + seconds, float(np.mean(nats)), bits))
+        if after_point:
+            after_point(curve)
         console.print(
             f"  {label}  {last}/{schedule.steps} steps  {curve[-1].train_nats:.3f} nats/token  "
-            f"valid {valid_bits:.3f} bits/char  {speed:,.0f} chars/s"
+            f"valid {bits:.3f} bits/char  {(last - start) * per_step / seconds:,.0f} chars/s"
         )
     return curve

@@ -3,19 +3,19 @@
 python -m experiments.sample --run runs/mine --prompt "My fellow citizens" --temperature 0.8
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io import checkpoints
 from charrnn_jax.model import init_params, init_state
 from charrnn_jax.sampling import Filters
 from charrnn_jax.training import init_train_state
 from experiments.fit import Schedule, make_optimizer, write_samples
-from experiments.shell import banner, console, open_out, require_positive, run
-from experiments.train import model_of, read_config, read_tokenizer
+from experiments.run_folder import last, model_of, read_config, read_tokenizer
+from experiments.shell import banner, console, open_out, require_positive, require_seed, run
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,26 @@ class Config:
 def main(config: Config) -> None:
     """Prints the samples, and writes them where asked."""
     require_positive(count=config.count, tokens=config.tokens, top_p=config.top_p)
-    if config.temperature < 0 or config.top_k < 0 or not 0 <= config.min_p <= 1:
-        raise InputError("--temperature and --top-k must be 0 or more, and --min-p from 0 to 1")
-    trained = read_config(config.run)
+    if not 0 <= config.temperature < math.inf or config.top_k < 0 or config.top_p > 1 or not 0 <= config.min_p <= 1:
+        raise InputError("--temperature and --top-k must be 0 or more, --top-p at most 1, --min-p from 0 to 1")
+    require_seed(config.seed)
+    folder = open_out(config.out) if config.out else None
+    trained, _ = read_config(config.run)
     tokenizer = read_tokenizer(config.run)
     model = model_of(trained, tokenizer)
     schedule = Schedule(trained.steps, trained.batch_size, trained.length, trained.learning_rate)
     params = init_params(model, jax.random.key(0))
     template = init_train_state(params, make_optimizer(schedule), init_state(model, schedule.batch_size))
-    params = checkpoints.restore(config.run / "checkpoints", template).params
+    params = last(config.run, template)[0].params
     filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
     banner(f"Sampling from {config.run}")
     texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)
     for i, text in enumerate(texts):
         console.rule(f"sample {i}")
-        console.print(config.prompt + text, markup=False, soft_wrap=True)
-    if config.out:
-        folder = open_out(config.out, marker="sample_0.txt")
+        console.print(text, markup=False, soft_wrap=True)
+    if folder:
         for i, text in enumerate(texts):
-            (folder / f"sample_{i}.txt").write_text(config.prompt + text, encoding="utf-8", newline="")
+            (folder / f"sample_{i}.txt").write_bytes(text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What every experiment shares with the terminal: its command line, its banner, its folder, its way to fail."""
 
+import io
 import json
+import math
 import os
 import platform
 import shlex
@@ -25,6 +27,8 @@ def run(
     main: Callable[[Config], None], config: type[Config], description: str | None, default: Config | None = None
 ) -> None:
     """Reads the command line into `config` and calls `main`; what the user can mend ends in one line and exit 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     try:
         given = (
             tyro.cli(config, description=description)
@@ -34,6 +38,9 @@ def run(
         main(given)
     except (InputError, OSError) as error:
         sys.exit(fail(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def fail(error: Exception) -> int:
@@ -45,8 +52,15 @@ def fail(error: Exception) -> int:
 def require_positive(**sizes: float) -> None:
     """Raises InputError for the first size that is not above zero, by the name of its flag."""
     for name, size in sizes.items():
-        if not size > 0:
+        if not (size > 0 and math.isfinite(size)):
             raise InputError(f"--{name.replace('_', '-')} is {size} and must be above zero")
+
+
+def require_seed(*seeds: int) -> None:
+    """Raises InputError for a seed that JAX would fold onto another one."""
+    for seed in seeds:
+        if not 0 <= seed < 2**32:
+            raise InputError(f"--seed is {seed} and must be from 0 to {2**32 - 1}")
 
 
 def environment() -> dict[str, Any]:
@@ -77,10 +91,17 @@ def command() -> str:
     return shlex.join(["python", "-m", f"experiments.{module}", *sys.argv[1:]])
 
 
-def open_out(folder: Path, marker: str = "results.json") -> Path:
+def refuse_used(folder: Path) -> None:
+    """Raises InputError for an output folder that holds anything."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file: choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds another run: choose another --out, or remove it")
+
+
+def open_out(folder: Path) -> Path:
     """Makes the output folder; one that holds another run is refused, so that nothing is lost."""
-    if (folder / marker).exists():
-        raise InputError(f"{folder} holds another run ({marker}): choose another --out, or remove it")
+    refuse_used(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -88,7 +109,7 @@ def open_out(folder: Path, marker: str = "results.json") -> Path:
 def write_json(path: Path, value: Any) -> None:
     """Writes whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n", encoding="utf-8")
     part.replace(path)
 
 

@@ -26,7 +26,13 @@ def restore(folder: Path, template: TrainState) -> TrainState:
         if step is None:
             raise InputError(f"{folder} holds no whole checkpoint: train again")
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-        return manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        try:
+            return manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        except (ValueError, KeyError, TypeError, OSError):
+            raise InputError(
+                f"checkpoint {step} in {folder} is damaged, or of another model: remove {folder / str(step)} to use "
+                "the one before"
+            ) from None
 
 
 def _manager(folder: Path) -> ocp.CheckpointManager:

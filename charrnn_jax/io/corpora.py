@@ -155,7 +155,8 @@ def _shakespeare(data_dir: Path | None) -> Corpus:
     """nanoGPT's split of tiny Shakespeare: the last tenth validates. It has no test part: test repeats valid."""
     text = _fetch(SHAKESPEARE, data_dir).decode("utf-8")
     border = int(len(text) * 0.9)
-    return Corpus("tinyshakespeare", text[:border], text[border:], text[border:])
+    valid = text[border:]
+    return Corpus("tinyshakespeare", text[:border], valid, valid)
 
 
 def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Corpus:

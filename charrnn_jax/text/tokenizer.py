@@ -66,9 +66,9 @@ def from_json(text: str) -> Tokenizer:
     """The tokenizer that `to_json` wrote. Raises InputError for anything else."""
     try:
         fields = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the tokenizer is not JSON ({error}): train it again") from None
-    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+    if not isinstance(fields, dict) or fields.get("schema") is True or fields.get("schema") != SCHEMA:
         schema = fields.get("schema") if isinstance(fields, dict) else None
         raise InputError(f"the tokenizer has schema {schema!r}, this version reads {SCHEMA}: train it again")
     match fields.get("kind"):

@@ -8,8 +8,9 @@ Obtained: 1.5337 nats per character in 4 min 31 s before `drop_state` was introd
 
 from pathlib import Path
 
+from experiments.run_folder import Config
 from experiments.shell import run
-from experiments.train import Config, main
+from experiments.train import main
 
 RECIPE = Config(
     corpus="tinyshakespeare",
