@@ -52,7 +52,8 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """A step of truncated back-propagation through time: the gradient stops where the window starts.
 
-    The loss is the mean nats per scored token. Step n draws from `fold_in(key, n)`: its dropout, and the streams
+    The loss is the nats of the scored tokens over all T·B of a window, so that a token weighs as much in the last,
+    padded window of a pass as in any other. Step n draws from `fold_in(key, n)`: its dropout, and the streams
     that start from the zero state, each with probability `drop_state` (Melis et al., 2020, Mogrifier LSTM). Without
     it a model hardly ever sees the zero state that evaluation and sampling start from, and may never recover.
     """
@@ -62,15 +63,16 @@ def make_train_step(
         dropped = jax.random.bernoulli(drop_key, drop_state, (batch.inputs.shape[1], 1))
         before = reset_where(batch.reset | dropped, state.carry)
 
-        def loss(params: Params) -> tuple[Float[Array, ""], tuple[State, ...]]:
+        def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
             carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
-            return jnp.sum(nats * batch.weights) / jnp.sum(batch.weights), carry
+            total = jnp.sum(nats * batch.weights)
+            return total / batch.weights.size, (total, carry)
 
-        (nats, carry), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+        (_, (total, carry)), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
         with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
             updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = Metrics(nats, optax.tree.norm(gradient))
+        metrics = Metrics(total / jnp.sum(batch.weights), optax.tree.norm(gradient))
         return TrainState(state.step + 1, params, opt_state, carry), metrics
 
     return train_step

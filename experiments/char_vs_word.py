@@ -24,6 +24,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.model import LanguageModel, count_parameters
 from charrnn_jax.sampling import Filters
+from charrnn_jax.text.streams import fold_streams
 from charrnn_jax.text.tokenizer import Kind, Tokenizer, train_tokenizer
 from charrnn_jax.text.words import alphabetic_words, nonsense_rate
 from experiments.fit import Point, Schedule, Trainer, require_lossless, train_to, write_samples
@@ -189,9 +190,11 @@ def _run(
 ) -> tuple[dict[str, Any], list[Point]]:
     """Trains one model from one seed and measures it."""
     begun = time.perf_counter()
-    chars_per_token = len(corpus.train) / len(tokenizer.encode(corpus.train))
+    ids = tokenizer.encode(corpus.train)
+    chars_per_token = len(corpus.train) / len(ids)
     length = max(1, round(terms.span / chars_per_token))
-    steps = max(1, round(terms.chars / (terms.batch_size * length * chars_per_token)))
+    windows = fold_streams(ids, tokenizer.start_id, terms.batch_size, length).windows
+    steps = max(1, round(terms.chars / len(corpus.train) * windows))
     schedule = Schedule(steps, terms.batch_size, length, learning_rate)
     trainer = Trainer(model, tokenizer, corpus.train, schedule, seed)
     curve = train_to(trainer, corpus.valid[: terms.curve_chars], terms.points, name)

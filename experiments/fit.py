@@ -64,8 +64,8 @@ class Trainer:
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, text: str, schedule: Schedule, seed: int):
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
         ids = tokenizer.encode(text)
-        self.chars_per_token = len(text) / len(ids)
         self.streams = fold_streams(ids, tokenizer.start_id, schedule.batch_size, schedule.length)
+        self.chars_per_step = len(text) / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
         optimizer = make_optimizer(schedule)
         carry = init_state(model, schedule.batch_size)
@@ -158,17 +158,16 @@ def train_to(
     """Trains from the state's step to the end of the schedule; measures on `valid` at evenly spaced points."""
     schedule, curve, seconds, start = trainer.schedule, [], 0.0, int(trainer.state.step)
     ends = np.unique(np.linspace(0, schedule.steps, points + 1).astype(int)).tolist()
-    per_step = schedule.batch_size * schedule.length * trainer.chars_per_token
     for first, last in itertools.pairwise([start, *(end for end in ends if end > start)]):
         begun = time.perf_counter()
         nats = list(track(trainer.run(range(first, last)), f"{label}, step", first, last))
         seconds += time.perf_counter() - begun
         bits = trainer.evaluate(valid).bits_per_char
-        curve.append(Point(last, round(last * per_step), seconds_before + seconds, float(np.mean(nats)), bits))
+        curve.append(Point(last, round(last * trainer.chars_per_step), seconds_before + seconds, float(np.mean(nats)), bits))
         if after_point:
             after_point(curve)
         console.print(
             f"  {label}  {last}/{schedule.steps} steps  {curve[-1].train_nats:.3f} nats/token  "
-            f"valid {bits:.3f} bits/char  {(last - start) * per_step / seconds:,.0f} chars/s"
+            f"valid {bits:.3f} bits/char  {(last - start) * trainer.chars_per_step / seconds:,.0f} chars/s"
         )
     return curve

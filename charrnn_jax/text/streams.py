@@ -45,29 +45,31 @@ class Streams(NamedTuple):
         return -(-self.stream_length // self.length)
 
 
-def fold_streams(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int = 0) -> Streams:
+def fold_streams(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int) -> Streams:
     """Folds N tokens into B streams, to be read in windows of T = `length` tokens.
 
     Raises InputError where the text is shorter than one window of all streams.
     """
     tokens = len(ids)
     if tokens < batch_size * length:
-        fix = f"--batch-size {tokens // length} or less" if tokens >= length else f"--length {tokens} or less"
-        raise InputError(f"the text has {tokens} tokens and needs at least {batch_size * length} tokens: use {fix}")
-    return _overlapping(ids, start_id, batch_size, length, burn_in)
+        fits = f"--batch-size {tokens // length} or less" if tokens >= length else f"windows of {tokens} tokens or less"
+        raise InputError(f"the text has {tokens} tokens and needs at least {batch_size * length} tokens: use {fits}")
+    return _overlapping(ids, start_id, batch_size, length, burn_in=0)
 
 
 def fold_for_scoring(
     ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int = 32, length: int = 128, burn_in: int = 512
 ) -> Streams:
-    """As `fold_streams`, for any text of one token or more: a short one is read as fewer streams."""
-    worthwhile = max(1, len(ids) // max(1, burn_in))
-    return _overlapping(ids, start_id, min(batch_size, worthwhile), min(length, len(ids)), burn_in)
+    """As `fold_streams`, for any text of one token or more, and with a burn-in.
+
+    A short text is padded to the shape of a long one, so that one compiled step scores both.
+    """
+    return _overlapping(ids, start_id, batch_size, length, burn_in)
 
 
 def _overlapping(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int) -> Streams:
     stream_length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
-    return Streams(ids, start_id, batch_size, length, burn_in, stream_length)
+    return Streams(ids, start_id, batch_size, length, burn_in, max(stream_length, burn_in + 1))
 
 
 def batch_at(streams: Streams, n: int) -> Batch:

@@ -25,7 +25,7 @@ def test_every_token_is_scored_once_whatever_the_fold(tokens, batch_size, length
     found = scored(fold_for_scoring(ids, 999, batch_size, length, burn_in))
     assert sorted(found.tolist()) == list(range(tokens))
     if tokens >= batch_size * length:
-        found = scored(fold_streams(ids, 999, batch_size, length, burn_in))
+        found = scored(fold_streams(ids, 999, batch_size, length))
         assert sorted(found.tolist()) == list(range(tokens))
 
 
@@ -42,7 +42,7 @@ def test_batch_n_is_a_function_of_n():
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("tokens", "fix"), [(100, "--batch-size 1 or less"), (10, "--length 10 or less")])
+@pytest.mark.parametrize(("tokens", "fix"), [(100, "--batch-size 1 or less"), (10, "windows of 10 tokens or less")])
 def test_a_text_too_short_says_what_would_fit(tokens, fix):
     with pytest.raises(InputError, match=f"needs at least 640 tokens: use {fix}"):
         fold_streams(np.zeros(tokens, np.int32), 0, 10, 64)
