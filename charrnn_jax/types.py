@@ -2,7 +2,7 @@
 
     T  time steps              V  vocabulary size        H  hidden units
     B  batch (streams)         E  embedding size         G  gates: blocks of H columns in u and r
-    K  samples                 N  tokens of a text       L  layers
+    N  tokens of a text        L  layers                 X  inputs of a layer
 
 Arrays that move through time are time-major, `[T, B, ...]`. `GH` is one axis of G·H columns.
 """
@@ -17,10 +17,7 @@ Ids: TypeAlias = Int[Array, "T B"]
 Nats: TypeAlias = Float[Array, "T B"]
 """Negative log-probability of each target, in nats."""
 
-Weights: TypeAlias = Float[Array, "T B"]
-"""1 where a target counts, 0 where it is burn-in or padding."""
-
 Params: TypeAlias = Any
 """A pytree of float arrays, as `LanguageModel.init` returns it."""
 
-__all__ = ["Array", "Bool", "Float", "Ids", "Int", "Nats", "Params", "Weights"]
+__all__ = ["Array", "Bool", "Float", "Ids", "Int", "Nats", "Params"]

@@ -65,6 +65,7 @@ class Trainer:
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
         ids = tokenizer.encode(text)
         self.streams = fold_streams(ids, tokenizer.start_id, schedule.batch_size, schedule.length)
+        self.chars_per_token = len(text) / len(ids)
         self.chars_per_step = len(text) / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
         optimizer = make_optimizer(schedule)
@@ -163,11 +164,15 @@ def train_to(
         nats = list(track(trainer.run(range(first, last)), f"{label}, step", first, last))
         seconds += time.perf_counter() - begun
         bits = trainer.evaluate(valid).bits_per_char
-        curve.append(Point(last, round(last * trainer.chars_per_step), seconds_before + seconds, float(np.mean(nats)), bits))
+        curve.append(
+            Point(last, round(last * trainer.chars_per_step), seconds_before + seconds, float(np.mean(nats)), bits)
+        )
         if after_point:
             after_point(curve)
+        speed = (last - start) * trainer.chars_per_step / seconds
         console.print(
-            f"  {label}  {last}/{schedule.steps} steps  {curve[-1].train_nats:.3f} nats/token  "
-            f"valid {bits:.3f} bits/char  {(last - start) * trainer.chars_per_step / seconds:,.0f} chars/s"
+            f"  {label} {last:>6,}/{schedule.steps:,}  {curve[-1].train_nats:.3f} nats/token  "
+            f"valid {bits:.3f} bits/char  {speed:,.0f} chars/s",
+            soft_wrap=True,
         )
     return curve

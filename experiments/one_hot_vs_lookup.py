@@ -21,19 +21,17 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.stages import Compiled
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from rich import box
-from rich.table import Table
 
 from charrnn_jax.embedding import embed_lookup, embed_one_hot
+from charrnn_jax.errors import InputError
 from charrnn_jax.types import Array, Float, Int
+from experiments.report.costs import GIB, PASSES, Row, draw_costs, table_of
 from experiments.shell import (
     banner,
     command,
@@ -41,14 +39,13 @@ from experiments.shell import (
     environment,
     open_out,
     require_positive,
+    require_seed,
     run,
     write_json,
 )
 
-COLUMNS = ("one-hot", "look-up", "ratio")
 WAYS: dict[str, Callable[..., Array]] = {"one_hot": embed_one_hot, "lookup": embed_lookup}
-PASSES = {"forward": "forward", "backward": "forward and backward"}
-GIB = 2**30
+LARGEST = 2**31 - 1
 LEAST_ROUNDS = 3
 SHORTEST_TURN = 2e-3
 """Seconds: a quicker function is called several times a turn."""
@@ -69,44 +66,32 @@ class Config:
     embed_size: int = 64
     """E: numbers in a row."""
     memory_gib: float = 4.0
-    """What needs more than this is not run."""
+    """What needs more than this, table included, is not run."""
     rounds: int = 31
     """Timings of each function."""
     seconds: float = 3.0
     """Time for one vocabulary size, after which rounds end early (three are always taken)."""
 
 
-class Row(NamedTuple):
-    """One function at one vocabulary size."""
-
-    vocab_size: int
-    way: str
-    direction: str
-    memory_bytes: int
-    """Temporary values and results, as XLA plans them."""
-    seconds: list[float]
-    """Every timing; empty where the function was not run."""
-    skipped: str
-    """Why it was not run, or nothing."""
-
-
 def main(config: Config) -> None:
     """Measures every vocabulary size, and prints, draws and writes what was found."""
+    sizes = ("tokens", "embed_size", "memory_gib", "rounds", "seconds")
     require_positive(
-        tokens=config.tokens,
-        embed_size=config.embed_size,
-        memory_gib=config.memory_gib,
-        rounds=config.rounds,
-        seconds=config.seconds,
-        vocabularies=min(config.vocabularies),
+        **{name: getattr(config, name) for name in sizes}, vocabularies=min(config.vocabularies, default=0)
     )
+    require_seed(config.seed)
+    if max(config.vocabularies) > LARGEST:
+        raise InputError(
+            f"--vocabularies {max(config.vocabularies)} is too large: ids have 32 bits, use {LARGEST} or less"
+        )
     out = open_out(config.out)
     banner(f"one_hot_vs_lookup: {config.tokens} tokens, {config.embed_size} numbers each")
     rows = [row for vocab_size in config.vocabularies for row in measure(config, vocab_size)]
     for direction, title in PASSES.items():
         console.print(table_of(rows, direction, f"Embedding, {title}"))
-    draw(rows, config, out / "one_hot_vs_lookup.png")
     write_json(out / "results.json", report(config, rows))
+    title = f"Embedding {config.tokens:,} tokens, {config.embed_size} numbers each"
+    draw_costs(rows, title, config.memory_gib, out / "one_hot_vs_lookup.png")
     console.print(f"Wrote {out / 'one_hot_vs_lookup.png'} and {out / 'results.json'}", soft_wrap=True)
 
 
@@ -126,19 +111,20 @@ def backward(
 
 def measure(config: Config, vocab_size: int) -> list[Row]:
     """Both ways and both directions at one vocabulary size; asserts that both ways agree, where both run."""
-    arguments = make_arguments(config, vocab_size)
+    make = partial(make_arguments, config, vocab_size)
     compiled = {
-        (way, apply.__name__): jax.jit(partial(apply, embed)).lower(*arguments).compile()
+        (way, apply.__name__): jax.jit(partial(apply, embed)).lower(*jax.eval_shape(make)).compile()
         for way, embed in WAYS.items()
         for apply in (forward, backward)
     }
     memory = {name: planned_bytes(function) for name, function in compiled.items()}
-    skipped = {name: reason(needed, config.memory_gib) for name, needed in memory.items()}
+    table = 4 * vocab_size * config.embed_size
+    skipped = {name: reason(table + needed, config.memory_gib) for name, needed in memory.items()}
     for name, why in skipped.items():
         if why:
             console.print(f"  V = {vocab_size:,}: {' '.join(name)} not run: {why}")
     running = {name: function for name, function in compiled.items() if not skipped[name]}
-    seconds = take_turns(running, arguments, config.rounds, config.seconds)
+    seconds = take_turns(running, make(), config.rounds, config.seconds) if running else {}
     return [Row(vocab_size, *name, memory[name], seconds.get(name, []), skipped[name]) for name in compiled]
 
 
@@ -198,87 +184,6 @@ def time_calls(function: Compiled, arguments: tuple[Array, ...], calls: int) -> 
     for _ in range(calls):
         result = jax.block_until_ready(function(*arguments))
     return (perf_counter() - start) / calls, result
-
-
-def spread(seconds: list[float]) -> tuple[float, float]:
-    """The median, and half the distance of the quartiles."""
-    low, median, high = np.percentile(seconds, (25, 50, 75)).tolist()
-    return median, (high - low) / 2
-
-
-def table_of(rows: list[Row], direction: str, title: str) -> Table:
-    """One line a vocabulary size: time and memory of both ways, and their ratio."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    for heading in ("\nV", *(f"{what}\n{way}" for what in ("time", "memory") for way in COLUMNS)):
-        table.add_column(heading, justify="right", no_wrap=True)
-    found = {(row.vocab_size, row.way): row for row in rows if row.direction == direction}
-    for vocab_size in dict.fromkeys(row.vocab_size for row in rows):
-        product, look_up = found[vocab_size, "one_hot"], found[vocab_size, "lookup"]
-        more = product.memory_bytes / look_up.memory_bytes
-        table.add_row(
-            f"{vocab_size:,}",
-            show_time(product),
-            show_time(look_up),
-            show_ratio(product, look_up),
-            show_bytes(product.memory_bytes),
-            show_bytes(look_up.memory_bytes),
-            f"{more:,.1f}" if more < 100 else f"{more:,.0f}",
-        )
-    return table
-
-
-def show_time(row: Row) -> str:
-    """Median and spread with a unit, or a dash."""
-    if not row.seconds:
-        return "–"
-    median, half = spread(row.seconds)
-    for unit, scale in (("s", 1.0), ("ms", 1e3)):
-        if median * scale >= 1:
-            return f"{median * scale:.3g} {unit} ±{half / median:.0%}"
-    return f"{median * 1e6:.3g} µs ±{half / median:.0%}"
-
-
-def show_bytes(size: int) -> str:
-    """A size with a binary unit."""
-    for unit, scale in (("GiB", GIB), ("MiB", 2**20)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size / 2**10:.3g} KiB"
-
-
-def show_ratio(product: Row, look_up: Row) -> str:
-    """How many times longer the product takes, or a dash."""
-    if not (product.seconds and look_up.seconds):
-        return "–"
-    times = spread(product.seconds)[0] / spread(look_up.seconds)[0]
-    return f"{times:.1f}" if times < 100 else f"{times:,.0f}"
-
-
-def draw(rows: list[Row], config: Config, path: Path) -> None:
-    """Time on the left, memory on the right, against the vocabulary size, all axes logarithmic."""
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for way, colour in (("one_hot", "tab:red"), ("lookup", "tab:blue")):
-        for direction, line in (("forward", "-"), ("backward", "--")):
-            some = [row for row in rows if (row.way, row.direction) == (way, direction)]
-            style = {"color": colour, "linestyle": line, "marker": "o", "label": f"{way}, {PASSES[direction]}"}
-            draw_times(left, [row for row in some if row.seconds], style)
-            right.plot([row.vocab_size for row in some], [row.memory_bytes / 2**20 for row in some], **style)
-    budget = right.axhline(config.memory_gib * 2**10, color="0.6", linestyle=":", label="--memory-gib")
-    for ax, label in ((left, "milliseconds (median and quartiles)"), (right, "MiB beside the table")):
-        ax.set(xscale="log", yscale="log", xlabel="vocabulary size V", ylabel=label)
-        ax.grid(color="0.9")
-    left.legend(loc="upper left")
-    right.legend(handles=[budget], loc="center left")
-    figure.suptitle(f"Embedding {config.tokens:,} tokens, {config.embed_size} numbers each")
-    figure.savefig(path, dpi=120)
-
-
-def draw_times(ax: Axes, rows: list[Row], style: dict[str, Any]) -> None:
-    """Medians with the quartiles as error bars, in milliseconds."""
-    quartiles = np.array([np.percentile(row.seconds, (25, 50, 75)) for row in rows]).reshape(-1, 3) * 1e3
-    low, median, high = quartiles.T
-    ax.errorbar([row.vocab_size for row in rows], median, yerr=[median - low, high - median], capsize=3, **style)
 
 
 def report(config: Config, rows: list[Row]) -> dict[str, Any]:

@@ -25,24 +25,35 @@ class Config:
     data_dir: Path | None = None
     """Folder with the known corpora; without it they are downloaded."""
     tokenizer: Kind = "char"
+    """What a token is."""
     pieces: int = 10_000
     """The largest vocabulary of the word tokenizer."""
     cell: CellName = "lstm"
+    """The recurrent cell."""
     input_mode: InputMode = "lookup"
+    """How an id enters: by embedding look-up, by one-hot product, or directly."""
     embed_size: int = 64
+    """E: numbers for each token."""
     hidden_size: int = 256
+    """H: hidden units of each layer."""
     layers: int = 1
+    """L: recurrent layers."""
     tied: bool = False
     """Share the embedding with the output layer: needs equal sizes."""
     dropout: float = 0.0
+    """The rate on the non-recurrent connections."""
     steps: int = 2_000
+    """Updates of the parameters."""
     batch_size: int = 32
+    """B: streams read side by side."""
     length: int = 64
     """Tokens through which the gradient goes back."""
     learning_rate: float = 4e-3
+    """The peak of Adam's learning rate."""
     points: int = 10
     """How often to validate and save."""
     seed: int = 0
+    """Of the parameters, the dropout and the samples."""
     resume: bool = False
     """Go on with the run in --out, as it was configured."""
     out: Path = Path("runs/train")

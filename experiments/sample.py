@@ -35,8 +35,11 @@ class Config:
     top_k: int = 0
     """Draw from the k best tokens; 0 draws from all."""
     top_p: float = 1.0
+    """Draw from the smallest set of tokens with this probability."""
     min_p: float = 0.0
+    """Draw from tokens with this share of the best one's probability."""
     seed: int = 0
+    """Of the draws."""
     out: Path | None = None
     """A new folder for sample_0.txt, sample_1.txt, ..."""
 

@@ -5,9 +5,12 @@ import json
 import math
 import os
 import platform
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stderr
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,12 +33,10 @@ def run(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     try:
-        given = (
-            tyro.cli(config, description=description)
-            if default is None
-            else tyro.cli(config, description=description, default=default)
-        )
-        main(given)
+        main(read_command_line(config, (description or "").split("\n\n")[0], default))
+    except BrokenPipeError:  # whoever read along has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (InputError, OSError) as error:
         sys.exit(fail(error))
     except KeyboardInterrupt:
@@ -43,8 +44,27 @@ def run(
         sys.exit(130)
 
 
+def read_command_line(config: type[Config], description: str, default: Config | None) -> Config:
+    """The configuration that the flags ask for. Raises InputError where they cannot be read."""
+    program, said = " ".join(["python", "-m", _module()]), io.StringIO()
+    try:
+        with redirect_stderr(said):
+            read = partial(tyro.cli, config, prog=program, description=description)
+            return read() if default is None else read(default=default)
+    except SystemExit as stopped:
+        if not stopped.code:
+            raise
+        # Tyro draws a box: a title, the error in lines, and where help is.
+        lines = re.sub("[╭╮╰╯│─]", " ", said.getvalue()).splitlines()
+        error = re.split("Argument helptext|For full helptext", " ".join(lines[1:]))[0].strip(" .")
+        raise InputError(f"{error}; see {program} --help") from None
+
+
 def fail(error: Exception) -> int:
     """Says one line on standard error, and returns the exit code for input that cannot be used."""
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        error = InputError(f"{about}{error.strerror}: check the path, its permissions and the free space")
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     return 2
 
@@ -87,8 +107,12 @@ def banner(title: str) -> None:
 
 def command() -> str:
     """The command line that started this process, ready to be pasted."""
-    module = Path(sys.argv[0]).stem
-    return shlex.join(["python", "-m", f"experiments.{module}", *sys.argv[1:]])
+    return shlex.join(["python", "-m", _module(), *sys.argv[1:]])
+
+
+def _module() -> str:
+    path = Path(sys.argv[0]).with_suffix("")
+    return ".".join(path.parts[path.parts.index("experiments") :]) if "experiments" in path.parts else path.name
 
 
 def refuse_used(folder: Path) -> None:
@@ -107,10 +131,29 @@ def open_out(folder: Path) -> Path:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes whole or not at all."""
+    """Writes whole or not at all. A figure that is infinite or not a number is written as null."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n", encoding="utf-8")
+    part.write_text(json.dumps(_finite(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case float():
+            return value if math.isfinite(value) else None
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote. Raises InputError for anything else."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}): remove it") from None
 
 
 def track(values: Iterable[float], label: str, first: int, last: int) -> Iterator[float]:

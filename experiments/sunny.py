@@ -25,8 +25,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Float32
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, one_hot
 from charrnn_jax.errors import InputError
@@ -36,6 +34,7 @@ from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
 from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
+from experiments.report.embeddings import Panel, draw_embeddings
 from experiments.shell import (
     banner,
     command,
@@ -43,6 +42,7 @@ from experiments.shell import (
     environment,
     open_out,
     require_positive,
+    require_seed,
     run,
     write_json,
 )
@@ -50,11 +50,6 @@ from experiments.shell import (
 LECTURE = json.loads(Path(__file__).with_name("sunny_weights.json").read_text(encoding="utf-8"))
 MODES: tuple[InputMode, ...] = get_args(InputMode)
 CHECK_EVERY = 5
-STYLES: dict[str, dict[str, Any]] = {
-    "vowel": {"color": "tab:red"},
-    "consonant": {"color": "tab:blue"},
-    "other": {"color": "black", "weight": "bold"},
-}
 
 
 @dataclass(frozen=True)
@@ -97,12 +92,17 @@ def main(config: Config) -> None:
         learning_rate=config.learning_rate,
         max_steps=config.max_steps,
     )
+    if min(config.embed_size, config.hidden_size) < 2:
+        raise InputError("--embed-size and --hidden-size must be 2 or more: the picture has two axes")
+    require_seed(config.seed)
     out = open_out(config.out)
     banner("sunny: the lecture on its own sentence")
     show_look_up()
     learned = show_training(config)
-    draw(learned, train_char(LECTURE["sentence"]), out / "embedding.png")
     write_json(out / "results.json", report(config, learned))
+    tokenizer = train_char(LECTURE["sentence"])
+    panels = [panel_of(result, tokenizer) for result in learned]
+    draw_embeddings(panels, tokenizer.characters, out / "embedding.png")
     console.print(f"\nWrote {out / 'embedding.png'} and {out / 'results.json'}", soft_wrap=True)
 
 
@@ -176,44 +176,11 @@ def embedding_of(params: Params) -> Float32[np.ndarray, "V X"]:
     return np.array(params["embedding"] if "embedding" in params else params["layer_0"].W)
 
 
-def principal_axes(points: Float32[np.ndarray, "N X"]) -> Float32[np.ndarray, "X 2"]:
-    """The two directions in which the points spread most: the first right singular vectors, centred."""
-    return np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2].T
-
-
-def draw(learned: list[Learned], tokenizer: CharTokenizer, path: Path) -> None:
-    """One column a mode, before training above and after it below, on the axes of the trained embedding."""
-    figure = Figure(figsize=(4 * len(learned), 8), layout="constrained")
-    axes = figure.subplots(2, len(learned), squeeze=False)
+def panel_of(result: Learned, tokenizer: CharTokenizer) -> Panel:
+    """What the picture shows of one mode: the rows of the sentence's own characters."""
     known = tokenizer.encode(tokenizer.characters)
-    for (above, below), result in zip(axes.T, learned, strict=True):
-        plane = principal_axes(result.after[known])
-        before, after = result.before[known] @ plane, result.after[known] @ plane
-        what = "input weights" if result.mode == "direct" else "embedding"
-        draw_letters(above, tokenizer.characters, before)
-        above.set_title(f"{result.mode}: {what} before training")
-        below.plot([before[:, 0], after[:, 0]], [before[:, 1], after[:, 1]], color="0.8", zorder=1)
-        draw_letters(below, tokenizer.characters, after)
-        below.set_title(f"{result.mode}: {what} after {result.steps} steps")
-    legend = "red: vowels, blue: consonants, ␣: space, grey: the way gone in training"
-    figure.suptitle(f"First two principal axes of the trained embedding ({legend})")
-    figure.savefig(path, dpi=120)
-
-
-def draw_letters(ax: Axes, characters: str, points: Float32[np.ndarray, "V 2"]) -> None:
-    """Each character where its vector is."""
-    ax.scatter(points[:, 0], points[:, 1], alpha=0)
-    ax.margins(0.08)
-    for character, (x, y) in zip(characters, points, strict=True):
-        shown, style = ("␣" if character == " " else character), STYLES[kind_of(character)]
-        ax.text(x, y, shown, fontsize=15, ha="center", va="center", **style)
-
-
-def kind_of(character: str) -> str:
-    """Vowel, consonant or other."""
-    if not character.isalpha():
-        return "other"
-    return "vowel" if character.lower() in "aeiou" else "consonant"
+    what = "input weights" if result.mode == "direct" else "embedding"
+    return Panel(f"{result.mode}: {what}", result.steps, result.before[known], result.after[known])
 
 
 def report(config: Config, learned: list[Learned]) -> dict[str, Any]:

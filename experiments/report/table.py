@@ -36,6 +36,11 @@ def _output_layer(model: dict[str, Any]) -> str:
     return f"{layer['rows']} × {layer['columns']:,}{' (tied)' if layer['tied'] else ''}"
 
 
+def _nonsense(model: dict[str, Any]) -> str:
+    rate = model["nonsense_word_rate"]
+    return "–" if rate is None else f"{rate:.1%}"
+
+
 _ROWS = {
     "vocabulary": lambda model: f"{model['vocab_size']:,}",
     "parameters: embedding": _part("embedding"),
@@ -47,6 +52,6 @@ _ROWS = {
     "bits per character, validation": _bits("valid"),
     "bits per character, test": _bits("test"),
     "training characters per second": lambda model: f"{model['train_chars_per_second']:,.0f}",
-    "invented words in samples": lambda model: f"{model['nonsense_word_rate']:.1%}",
+    "invented words in samples": _nonsense,
     "seconds, one seed": lambda model: f"{model['seconds']:.0f}",
 }

@@ -6,7 +6,8 @@ import pytest
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import count_parameters
-from experiments.char_vs_word import Config, main, solve_hidden_size
+from experiments.char_vs_word import Config, main
+from experiments.contender import measure, solve_hidden_size
 
 MODEL_FIELDS = {"vocab_size", "parameters", "bits_per_char", "train_chars_per_second", "nonsense_word_rate", "samples"}
 
@@ -20,9 +21,12 @@ def text(tmp_path):
     return path
 
 
+def small(text, out, **changes):
+    return Config(**{"preset": "quick", "corpus": str(text), "cell": "elman", "chars": 20_000, "out": out, **changes})
+
+
 def test_the_comparison_writes_results_that_compare(tmp_path, text):
-    config = Config(preset="quick", corpus=str(text), cell="elman", chars=20_000, seeds=2, out=tmp_path / "out")
-    main(config)
+    main(small(text, tmp_path / "out", seeds=2))
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["schema"] == 1
     assert (tmp_path / "out" / "learning_curves.png").stat().st_size > 1000
@@ -34,6 +38,44 @@ def test_the_comparison_writes_results_that_compare(tmp_path, text):
         assert {seed["denominators"]["test"]["chars"] for seed in model["seeds"]} == {
             results["corpus"]["chars"]["test"]
         }
+
+
+def test_a_comparison_cut_short_goes_on(tmp_path, text, monkeypatch):
+    out, seen = tmp_path / "out", []
+
+    def measure_twice_and_die(contender, *arguments):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(contender.name)
+        return measure(contender, *arguments)
+
+    monkeypatch.setattr("experiments.char_vs_word.measure", measure_twice_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        main(small(text, out, seeds=2))
+    kept = (out / "char_seed0.json").read_text()
+    monkeypatch.setattr("experiments.char_vs_word.measure", measure)
+    with pytest.raises(InputError, match="repeat its flags"):
+        main(small(text, out, seeds=2, resume=True, chars=30_000))
+    main(small(text, out, seeds=2, resume=True))
+    assert seen == ["char", "char"]
+    assert (out / "char_seed0.json").read_text() == kept
+    models = json.loads((out / "results.json").read_text())["models"]
+    assert [len(model["seeds"]) for model in models.values()] == [2, 2]
+
+
+def test_there_must_be_a_comparison_to_go_on_with(tmp_path, text):
+    with pytest.raises(InputError, match="holds no comparison"):
+        main(small(text, tmp_path / "none", resume=True))
+
+
+def test_a_text_without_words_has_no_rate_of_nonsense(tmp_path):
+    path = tmp_path / "blank.txt"
+    path.write_text(" \n\t" * 20_000)
+    main(small(path, tmp_path / "out", chars=10_000))
+    content = (tmp_path / "out" / "results.json").read_text()
+    assert "NaN" not in content
+    assert "Infinity" not in content
+    assert json.loads(content)["models"]["char"]["nonsense_word_rate"] is None
 
 
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])

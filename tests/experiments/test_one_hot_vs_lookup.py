@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from charrnn_jax.errors import InputError
-from experiments.one_hot_vs_lookup import WAYS, Config, Row, check_agreement, main, show_bytes, show_time
+from experiments.one_hot_vs_lookup import WAYS, Config, check_agreement, main
+from experiments.report.costs import Row, show_bytes, show_time
 
 SMALL = Config(vocabularies=(5, 3000), tokens=32, embed_size=8, memory_gib=1e-4, rounds=4, seconds=0.2)
 
@@ -28,7 +29,8 @@ def test_every_function_has_a_row(results):
 
 def test_what_runs_is_timed_and_what_does_not_says_why(results):
     for row in results["rows"]:
-        assert (row["skipped"] == "") == (row["memory_bytes"] <= SMALL.memory_gib * 2**30)
+        table = 4 * 8 * row["vocab_size"]
+        assert (row["skipped"] == "") == (table + row["memory_bytes"] <= SMALL.memory_gib * 2**30)
         assert (len(row["seconds"]) >= 3) == (row["skipped"] == "")
         assert all(seconds > 0 for seconds in row["seconds"])
     by_name = {(row["vocab_size"], row["way"], row["direction"]): row for row in results["rows"]}
@@ -63,6 +65,21 @@ def test_disagreement_is_an_error():
 def test_names_the_flag_that_must_be_positive(tmp_path, name):
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')} is 0"):
         main(replace(SMALL, out=tmp_path, **{name: 0}))
+
+
+@pytest.mark.parametrize(
+    ("vocabularies", "message"), [((), "--vocabularies is 0"), ((26, 0), "is 0"), ((26, 2**31), "is too large")]
+)
+def test_vocabularies_that_no_table_has(tmp_path, vocabularies, message):
+    with pytest.raises(InputError, match=message):
+        main(replace(SMALL, out=tmp_path / "run", vocabularies=vocabularies))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_no_machine_holds_is_planned_and_not_run(tmp_path):
+    main(replace(SMALL, out=tmp_path / "run", vocabularies=(2_000_000_000,)))
+    rows = json.loads((tmp_path / "run" / "results.json").read_text())["rows"]
+    assert all(row["skipped"] and row["memory_bytes"] > 0 for row in rows)
 
 
 def test_units():

@@ -6,14 +6,8 @@ import pytest
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import LanguageModel, init_params, init_state
-from experiments.sunny import LECTURE, MODES, Config, embedding_of, kind_of, main, principal_axes, write_greedily
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loose_promotion():
-    """Optax's Adam raises floats to integer powers, which strict promotion refuses."""
-    with jax.numpy_dtype_promotion("standard"):
-        yield
+from experiments.report.embeddings import kind_of, principal_axes
+from experiments.sunny import LECTURE, MODES, Config, embedding_of, main, write_greedily
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +52,12 @@ def test_prints_the_matrices_of_the_lecture(tmp_path, capsys):
 def test_names_the_flag_that_must_be_positive(tmp_path, name):
     with pytest.raises(InputError, match=f"--{name.replace('_', '-')} is 0"):
         main(Config(out=tmp_path, **{name: 0}))
+
+
+@pytest.mark.parametrize("name", ["embed_size", "hidden_size"])
+def test_a_picture_in_the_plane_needs_two_numbers(tmp_path, name):
+    with pytest.raises(InputError, match="must be 2 or more"):
+        main(Config(out=tmp_path, **{name: 1}))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -136,6 +136,9 @@ def test_a_closed_vocabulary_must_cover_the_text(tmp_path):
         (["--batch-size", "-1"], "--batch-size is -1 and must be above zero"),
         (["--corpus", "TEXT", "--batch-size", "1000"], "use --batch-size 264 or less"),
         (["--tied"], "--tied needs"),
+        (["--cell", "transformer"], "invalid choice 'transformer'"),
+        (["--stepz", "3"], "--stepz"),
+        (["--steps", "many"], "--steps"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_exit_code_2(tmp_path, text, arguments, message):

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io import corpora
-from charrnn_jax.io.corpora import Source, load, read_text, sha256
+from charrnn_jax.io import corpora, download
+from charrnn_jax.io.corpora import load, read_text
+from charrnn_jax.io.download import Source, sha256
 from charrnn_jax.text.tokenizer import train_tokenizer
 from tests.corpora_folder import FOLDER, needs_corpora
 
@@ -130,7 +131,7 @@ def test_a_download_falls_back_to_the_next_mirror(server, tmp_path, monkeypatch)
     (root / "wrong.txt").write_bytes(b"another file")
     (root / "right.txt").write_bytes(b"the text")
     mirrors = tuple(f"{url}/{name}" for name in ("missing.txt", "wrong.txt", "right.txt"))
-    path = corpora._download(Source("a/b.txt", sha256(b"the text"), mirrors))
+    path = download._download(Source("a/b.txt", sha256(b"the text"), mirrors))
     assert Path(path).read_bytes() == b"the text"
 
 
@@ -138,4 +139,4 @@ def test_a_download_that_fails_everywhere_says_where_to_put_the_file(server, tmp
     _, url = server
     monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / name)
     with pytest.raises(InputError, match=r"put it at .*b.txt"):
-        corpora._download(Source("a/b.txt", sha256(b"x"), (f"{url}/missing.txt",)))
+        download._download(Source("a/b.txt", sha256(b"x"), (f"{url}/missing.txt",)))
