@@ -99,7 +99,7 @@ def environment() -> dict[str, Any]:
 def banner(title: str) -> None:
     """Prints the title and the environment."""
     env = environment()
-    versions = " ".join(f"{name} {version}" for name, version in env["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
     console.print(f"[bold]{title}[/bold]")
     console.print(f"  devices    {', '.join(env['devices'])} ({env['cores']} cores), {env['precision']}")
     console.print(f"  versions   python {env['python']}, {versions}\n")
