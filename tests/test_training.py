@@ -65,10 +65,20 @@ def test_evaluation_does_not_depend_on_batch_or_window(trained, batch_size, leng
         for n in range(streams.windows):
             state, nats = eval_step(state, batch_at(streams, n))
             total += float(nats.sum())
-        assert eval_step._cache_size() == 1
         return total / np.log(2) / len(TEXT)
 
     assert bits(batch_size, length) == pytest.approx(bits(1, len(IDS)), abs=1e-3)
+
+
+def test_one_compilation_of_the_evaluation_step_for_texts_of_any_length(trained):
+    eval_step = jax.jit(make_eval_step(partial(score, MODEL)))
+    params = trained[0][0].params
+    for tokens in (1, 600, len(IDS)):
+        streams = fold_for_scoring(IDS[:tokens], TOKENIZER.start_id)
+        state = EvalState(params, init_state(MODEL, streams.batch_size))
+        for n in range(streams.windows):
+            state, _ = eval_step(state, batch_at(streams, n))
+    assert eval_step._cache_size() == 1
 
 
 @pytest.mark.parametrize("make", ["train", "eval"])

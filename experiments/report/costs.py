@@ -91,13 +91,15 @@ def draw_costs(rows: Sequence[Row], title: str, memory_gib: float, path: Path) -
         for direction, line in (("forward", "-"), ("backward", "--")):
             some = [row for row in rows if (row.way, row.direction) == (way, direction)]
             style = {"color": colour, "linestyle": line, "marker": "o", "label": f"{way}, {PASSES[direction]}"}
-            draw_times(left, [row for row in some if row.seconds], style)
+            if timed := [row for row in some if row.seconds]:
+                draw_times(left, timed, style)
             right.plot([row.vocab_size for row in some], [row.memory_bytes / 2**20 for row in some], **style)
     budget = right.axhline(memory_gib * 2**10, color="0.6", linestyle=":", label="--memory-gib")
     for ax, label in ((left, "milliseconds (median and quartiles)"), (right, "MiB beside the table")):
         ax.set(xscale="log", yscale="log", xlabel="vocabulary size V", ylabel=label)
         ax.grid(color="0.9")
-    left.legend(loc="upper left")
+    if left.has_data():
+        left.legend(loc="upper left")
     right.legend(handles=[budget], loc="center left")
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
