@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from charrnn_jax.types import Array, Float, Int
+from charrnn_jax.types import Array, Float, Integer
 
 
-def check_ids(ids: Int[np.ndarray, "..."], vocab_size: int) -> None:
+def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
     """Raises ValueError naming the first id outside `[0, vocab_size)`, and its position."""
     bad = np.argwhere((ids < 0) | (ids >= vocab_size))
     if len(bad):
@@ -21,25 +21,26 @@ def check_ids(ids: Int[np.ndarray, "..."], vocab_size: int) -> None:
         raise ValueError(f"id {ids[position]} at position {at} is outside the vocabulary of size {vocab_size}")
 
 
-def _check_concrete(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> None:
+def _check_concrete(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> None:
     """Checks ids whose values are known, that is outside `jit`; traced ids are answered with NaN instead."""
     if not isinstance(ids, Tracer):
         check_ids(np.asarray(ids), vocab_size)
 
 
-def one_hot(ids: Int[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
+def one_hot(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
     """Each id as a vector of zeros with a single one, `float32`.
 
     An id outside `[0, vocab_size)` raises ValueError; under `jit`, its vector is NaN.
     """
     _check_concrete(ids, vocab_size)
-    column = jnp.asarray(ids)[..., None]
+    ids = jnp.asarray(ids)
+    column = (ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32))[..., None]  # 8 bits do not count to V
     hot = column == jax.lax.broadcasted_iota(column.dtype, (*column.shape[:-1], vocab_size), column.ndim - 1)
     known = (column >= 0) & (column < vocab_size)
     return jnp.where(known, hot.astype(jnp.float32), jnp.nan)
 
 
-def embed_one_hot(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
+def embed_one_hot(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
     """Rows of the table as the product of one-hot vectors with it: V multiplications for each number returned.
 
     Bit for bit the rows of `embed_lookup` where the table is finite: every other term of the sum is zero.
@@ -48,7 +49,7 @@ def embed_one_hot(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."
     return jnp.dot(vectors, table, precision=jax.lax.Precision.HIGHEST)
 
 
-def embed_lookup(table: Float[Array, "V E"], ids: Int[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
+def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, "..."]) -> Float[Array, "... E"]:
     """Rows of the table by index: no multiplication at all.
 
     An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.

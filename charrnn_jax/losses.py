@@ -23,6 +23,7 @@ def linear(output: Output, h: Float[Array, "... H"]) -> Float[Array, "... V"]:
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
+    targets = targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)  # 8 bits do not count to V
     column = jnp.where(targets < 0, logits.shape[-1], targets)  # a negative index would count from the end
     at_target = jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)
     return jax.nn.logsumexp(logits, axis=-1) - at_target[..., 0]

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import CELLS, State
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
+from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.losses import Output, linear, softmax_nats
-from charrnn_jax.recurrence import Layer, init_layer, project, scan
+from charrnn_jax.recurrence import Layer, init_layer, project
 from charrnn_jax.regularisation import dropout
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
 
@@ -63,11 +64,11 @@ class LanguageModel(nn.Module):
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
         drop = self._dropper(key)
         cell = CELLS[self.cell]
-        last, h = scan(cell, self.layers[0], self._first_pre_activation(ids, drop), state[0])
+        last, h = fast_scan(cell, self.layers[0], self._first_pre_activation(ids, drop), state[0])
         states = [last]
         for i in range(1, self.num_layers):
             u = project(self.layers[i], drop(i, h))
-            last, h = scan(cell, self.layers[i], u, state[i])
+            last, h = fast_scan(cell, self.layers[i], u, state[i])
             states.append(last)
         return tuple(states), drop(self.num_layers, h)
 

@@ -1,7 +1,7 @@
 """One step of training, one of evaluation: pure, un-jitted, `step(state, batch) -> (state, metrics)`."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,11 @@ def init_train_state(params: Params, optimizer: optax.GradientTransformation, ca
 
 
 def make_train_step(
-    score: Score, optimizer: optax.GradientTransformation, key: Array, drop_state: float = 0.0
+    score: Score,
+    optimizer: optax.GradientTransformation,
+    key: Array,
+    drop_state: float = 0.0,
+    axis: str | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """A step of truncated back-propagation through time: the gradient stops where the window starts.
 
@@ -56,23 +60,31 @@ def make_train_step(
     padded window of a pass as in any other. Step n draws from `fold_in(key, n)`: its dropout, and the streams
     that start from the zero state, each with probability `drop_state` (Melis et al., 2020, Mogrifier LSTM). Without
     it a model hardly ever sees the zero state that evaluation and sampling start from, and may never recover.
+
+    With an `axis`, the step runs under `shard_map`: each device reads its share of the streams, and sums go over all.
     """
 
+    def over_devices(x: Any) -> Any:
+        return x if axis is None else jax.lax.psum(x, axis)
+
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        score_key, drop_key = jax.random.split(jax.random.fold_in(key, state.step))
+        device = 0 if axis is None else jax.lax.axis_index(axis)
+        score_key, drop_key = jax.random.split(jax.random.fold_in(jax.random.fold_in(key, state.step), device))
         dropped = jax.random.bernoulli(drop_key, drop_state, (batch.inputs.shape[1], 1))
         before = reset_where(batch.reset | dropped, state.carry)
+        devices = 1 if axis is None else jax.lax.axis_size(axis)
 
         def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
             carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
             total = jnp.sum(nats * batch.weights)
-            return total / batch.weights.size, (total, carry)
+            return total / (batch.weights.size * devices), (total, carry)
 
         (_, (total, carry)), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+        gradient, total, scored = over_devices((gradient, total, jnp.sum(batch.weights)))
         with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
             updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics = Metrics(total / jnp.sum(batch.weights), optax.tree.norm(gradient))
+        metrics = Metrics(total / scored, optax.tree.norm(gradient))
         return TrainState(state.step + 1, params, opt_state, carry), metrics
 
     return train_step

@@ -9,7 +9,7 @@ Arrays that move through time are time-major, `[T, B, ...]`. `GH` is one axis of
 
 from typing import Any, TypeAlias
 
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Integer
 
 Ids: TypeAlias = Int[Array, "T B"]
 """Token ids, each in `[0, V)`."""
@@ -20,4 +20,4 @@ Nats: TypeAlias = Float[Array, "T B"]
 Params: TypeAlias = Any
 """A pytree of float arrays, as `LanguageModel.init` returns it."""
 
-__all__ = ["Array", "Bool", "Float", "Ids", "Int", "Nats", "Params"]
+__all__ = ["Array", "Bool", "Float", "Ids", "Int", "Integer", "Nats", "Params"]

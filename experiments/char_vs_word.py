@@ -12,7 +12,6 @@ Hardware: two CPU cores. Time: `quick` at most 2 minutes, `standard` at most 10.
 Expected: see the README.
 """
 
-import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +20,8 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.text.tokenizer import Kind
 from charrnn_jax.text.words import alphabetic_words
-from experiments.contender import Terms, measure, prepare, summary
+from experiments import process
+from experiments.contender import Contender, Terms, measure, prepare, summary
 from experiments.report.curves import draw_curves
 from experiments.report.table import comparison_table
 from experiments.shell import (
@@ -31,6 +31,7 @@ from experiments.shell import (
     environment,
     open_out,
     read_json,
+    refuse_used,
     require_positive,
     require_seed,
     run,
@@ -42,6 +43,7 @@ PRESETS = {
     "standard": Terms(parameters=1_000_000, chars=5_000_000, pieces=6_000),
 }
 ELMAN_LEARNING_RATE = 5e-4
+ADVICE = "--resume goes on with it, or choose another --out"
 
 
 @dataclass(frozen=True)
@@ -68,34 +70,37 @@ class Config:
     """Training characters; the preset's if not given."""
     resume: bool = False
     """Go on with the comparison in --out: repeat its other flags."""
-    out: Path = Path("runs/char_vs_word")
-    """A new folder for results.json and the pictures."""
+    out: Path | None = None
+    """A new folder for results.json and the pictures; runs/char_vs_word-CORPUS-PRESET if not given."""
 
 
 def main(config: Config) -> None:
     """Compares, prints, and writes."""
-    begun = time.perf_counter()
-    terms = terms_of(config)
-    corpus = load(config.corpus, config.data_dir)
-    open_folder(config, corpus, terms)
+    terms, out = terms_of(config), folder_of(config)
+    if not config.resume:
+        refuse_used(out, ADVICE)
     banner("Characters against words")
+    corpus = load(config.corpus, config.data_dir)
     sizes = {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")}
     console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
+    kinds: dict[str, Kind] = {"char": "char", "word": "closed_word" if corpus.closed_vocabulary else "word"}
+    contenders = [prepare(name, kind, corpus, terms) for name, kind in kinds.items()]
+    open_folder(out, config.resume, corpus, terms)
+    models = {contender.name: study(contender, out, config, corpus, terms) for contender in contenders}
     results = {
         "schema": 1,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256, "chars": sizes},
         "terms": asdict(terms),
-        "models": compare(config, corpus, terms),
+        "models": models,
         "environment": environment(),
         "command": command(),
-        "seconds": time.perf_counter() - begun,
+        "seconds": sum(record["seconds"] for model in models.values() for record in model["seeds"]),
     }
-    write_json(config.out / "results.json", results)
-    draw_curves(results["models"], config.out / "learning_curves.png")
+    write_json(out / "results.json", results)
+    draw_curves(results, out / "learning_curves.png")
     show(results, repeats_valid=corpus.valid is corpus.test)
-    took = f"{results['seconds']:.0f} s"
-    console.print(f"\nwrote {config.out}/results.json and learning_curves.png in {took}", soft_wrap=True)
+    console.print(f"\nwrote {out}/results.json and learning_curves.png", soft_wrap=True)
 
 
 def terms_of(config: Config) -> Terms:
@@ -112,35 +117,35 @@ def terms_of(config: Config) -> Terms:
     return replace(PRESETS[config.preset], cell=config.cell, **given)
 
 
-def open_folder(config: Config, corpus: Corpus, terms: Terms) -> None:
+def folder_of(config: Config) -> Path:
+    """`--out`, or a folder named after the corpus and the preset."""
+    return config.out or Path("runs") / f"char_vs_word-{Path(config.corpus).stem}-{config.preset}"
+
+
+def open_folder(out: Path, resume: bool, corpus: Corpus, terms: Terms) -> None:
     """A new folder or, with `--resume`, the one of a comparison on the same text and terms."""
-    path, agreed = config.out / "terms.json", {"corpus_sha256": corpus.sha256, "terms": asdict(terms)}
-    if not config.resume:
-        open_out(config.out)
+    path, agreed = out / "terms.json", {"corpus_sha256": corpus.sha256, "terms": asdict(terms)}
+    if not resume:
+        open_out(out)
         write_json(path, agreed)
     elif not path.exists():
-        raise InputError(f"{config.out} holds no comparison to go on with: leave out --resume")
+        raise InputError(f"{out} holds no comparison to go on with: leave out --resume")
     elif read_json(path) != agreed:
-        raise InputError(f"{config.out} has another text or other terms: repeat its flags, or choose another --out")
+        raise InputError(f"{out} has another text or other terms: repeat its flags, or choose another --out")
 
 
-def compare(config: Config, corpus: Corpus, terms: Terms) -> dict[str, Any]:
-    """Both models from every seed. What was measured before is read, not repeated."""
+def study(contender: Contender, out: Path, config: Config, corpus: Corpus, terms: Terms) -> dict[str, Any]:
+    """A contender from every seed. What was measured before is read, not repeated."""
+    name, _, model, _ = contender
+    console.print(f"  {name}: vocabulary {model.vocab_size:,}, {model.hidden_size} hidden units")
     known = set(alphabetic_words(corpus.train + corpus.valid + corpus.test))
-    kinds: dict[str, Kind] = {"char": "char", "word": "closed_word" if corpus.closed_vocabulary else "word"}
-    models = {}
-    for name, kind in kinds.items():
-        contender = prepare(name, kind, corpus, terms)
-        model = contender.model
-        console.print(f"  {name}: vocabulary {model.vocab_size:,}, {model.hidden_size} hidden units")
-        records = []
-        for seed in range(config.seed, config.seed + config.seeds):
-            path = config.out / f"{name}_seed{seed}.json"
-            if not path.exists():
-                write_json(path, measure(contender, corpus, known, terms, seed))
-            records.append(read_json(path))
-        models[name] = summary(contender, records)
-    return models
+    records = []
+    for seed in range(config.seed, config.seed + config.seeds):
+        path = out / f"{name}_seed{seed}.json"
+        if not path.exists():
+            write_json(path, measure(contender, corpus, known, terms, seed))
+        records.append(read_json(path))
+    return summary(contender, records)
 
 
 def show(results: dict[str, Any], repeats_valid: bool) -> None:
@@ -150,9 +155,10 @@ def show(results: dict[str, Any], repeats_valid: bool) -> None:
     if repeats_valid:
         console.print(f"  {results['corpus']['name']} has no test part: test repeats validation.")
     for name, model in results["models"].items():
-        console.print(f"\n[bold]{name} model writes[/bold]")
-        console.print(model["samples"][0][:400].strip(), markup=False)
+        console.print(f"\n{name} model writes", style="bold")
+        console.print(model["samples"][0][:400].strip())
 
 
 if __name__ == "__main__":
+    process.prepare()
     run(main, Config, __doc__)

@@ -47,13 +47,15 @@ class Contender(NamedTuple):
     name: str
     tokenizer: Tokenizer
     model: LanguageModel
+    schedule: Schedule
 
 
 def prepare(name: str, kind: Kind, corpus: Corpus, terms: Terms) -> Contender:
     """A tokenizer of that kind for the corpus, and a model of the size that is left to it."""
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
     require_lossless(tokenizer, corpus)
-    return Contender(name, tokenizer, solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters))
+    model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters)
+    return Contender(name, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
 
 
 def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageModel:
@@ -71,24 +73,25 @@ def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageMo
     candidates = [model_of(H) for H in range(max(1, guess - 2), guess + 3)]
     best = min(candidates, key=lambda m: abs(count_parameters(m).total - parameters))
     if abs(count_parameters(best).total - parameters) > 0.02 * parameters:
-        raise InputError(f"a vocabulary of {vocab_size:,} does not fit into {parameters:,} parameters")
+        sizes = f"a vocabulary of {vocab_size:,} does not fit into {parameters:,} parameters"
+        raise InputError(f"{sizes}: use --preset standard, or a text with fewer symbols")
     return best
 
 
-def schedule_of(contender: Contender, text: str, terms: Terms) -> Schedule:
+def schedule_of(tokenizer: Tokenizer, text: str, terms: Terms) -> Schedule:
     """As many steps as read the characters that the terms allow, in windows of the span that they state."""
-    ids = contender.tokenizer.encode(text)
+    ids = tokenizer.encode(text)
     length = max(1, round(terms.span * len(ids) / len(text)))
-    windows = fold_streams(ids, contender.tokenizer.start_id, terms.batch_size, length).windows
+    windows = fold_streams(ids, tokenizer.start_id, terms.batch_size, length).windows
     return Schedule(max(1, round(terms.chars / len(text) * windows)), terms.batch_size, length, terms.learning_rate)
 
 
 def measure(contender: Contender, corpus: Corpus, known: Set[str], terms: Terms, seed: int) -> dict[str, Any]:
     """Trains from one seed; the record of it. `known` are the words of the corpus."""
     begun = time.perf_counter()
-    name, tokenizer, model = contender
-    trainer = Trainer(model, tokenizer, corpus.train, schedule_of(contender, corpus.train, terms), seed)
-    curve = train_to(trainer, corpus.valid[: terms.curve_chars], terms.points, name)
+    name, tokenizer, model, schedule = contender
+    trainer = Trainer(model, tokenizer, corpus.train, schedule, seed)
+    curve = train_to(trainer, beginning(corpus.valid, terms.curve_chars), terms.points, name)
     scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
     tokens = max(1, round(terms.sample_chars / trainer.chars_per_token))
     samples = write_samples(model, tokenizer, trainer.state.params, seed, terms.samples, tokens, Filters())
@@ -106,6 +109,11 @@ def measure(contender: Contender, corpus: Corpus, known: Set[str], terms: Terms,
         "curve": [point._asdict() for point in curve],
         "samples": samples,
     }
+
+
+def beginning(text: str, chars: int) -> str:
+    """Not more than so many characters, up to the last line break if there is one: no word is cut."""
+    return text[: text.rfind("\n", 0, chars) + 1] or text[:chars]
 
 
 def summary(contender: Contender, records: list[dict[str, Any]]) -> dict[str, Any]:

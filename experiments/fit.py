@@ -15,6 +15,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
+from charrnn_jax.parallel import AXIS, Step, mesh_of, place, spread_evaluation, spread_training
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.streams import Streams, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
@@ -27,6 +28,8 @@ from charrnn_jax.training import (
 )
 from charrnn_jax.types import Array, Params
 from experiments.shell import console, track
+
+SCORED_STREAMS = 32
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,14 @@ class Trainer:
         self.chars_per_step = len(text) / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
         optimizer = make_optimizer(schedule)
+        mesh = mesh_of(jax.devices(), schedule.batch_size)
         carry = init_state(model, schedule.batch_size)
-        self.state = init_train_state(init_params(model, params_key), optimizer, carry)
-        train_step = jax.jit(
-            make_train_step(partial(score, model), optimizer, dropout_key, schedule.drop_state), donate_argnums=0
-        )
-        self.train_step = train_step.lower(self.state, batch_at(self.streams, 0)).compile()
-        self.eval_step = jax.jit(make_eval_step(partial(score, model)))
+        self.state = place(init_train_state(init_params(model, params_key), optimizer, carry), mesh)
+        train_step = make_train_step(partial(score, model), optimizer, dropout_key, schedule.drop_state, AXIS)
+        compiled = jax.jit(spread_training(train_step, mesh), donate_argnums=0)
+        self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
+        self.eval_mesh = mesh_of(jax.devices(), SCORED_STREAMS)
+        self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.eval_mesh))
 
     def run(self, steps: range) -> Iterator[float]:
         """Takes the steps of that range; gives the nats per token of each."""
@@ -86,8 +90,9 @@ class Trainer:
     def evaluate(self, text: str) -> Score:
         """The score of a text under the parameters of now."""
         ids = self.tokenizer.encode(text)
-        streams = fold_for_scoring(ids, self.tokenizer.start_id)
-        nats = total_nats(self.eval_step, self.model, self.state.params, streams)
+        streams = fold_for_scoring(ids, self.tokenizer.start_id, SCORED_STREAMS)
+        state = place(EvalState(self.state.params, init_state(self.model, SCORED_STREAMS)), self.eval_mesh)
+        nats = total_nats(self.eval_step, state, streams)
         return Score(nats, len(ids), count_words(text), len(text))
 
 
@@ -115,9 +120,9 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(schedule.clip), optax.adam(rate, b2=0.99))
 
 
-def total_nats(eval_step, model: LanguageModel, params: Params, streams: Streams) -> float:
+def total_nats(eval_step: Step, state: EvalState, streams: Streams) -> float:
     """The nats of every token of the streams, summed in double precision."""
-    state, total = EvalState(params, init_state(model, streams.batch_size)), 0.0
+    total = 0.0
     for n in range(streams.windows):
         state, nats = eval_step(state, batch_at(streams, n))
         total += float(np.sum(np.asarray(nats), dtype=np.float64))

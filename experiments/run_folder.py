@@ -1,7 +1,6 @@
 """The folder of one training run: its configuration, tokenizer, checkpoints and learning curve."""
 
-import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,9 +10,10 @@ from charrnn_jax.io.corpora import read_text
 from charrnn_jax.model import InputMode, LanguageModel
 from charrnn_jax.text.tokenizer import Kind, Tokenizer, from_json, to_json
 from charrnn_jax.training import TrainState
-from experiments.shell import open_out, require_positive, require_seed, write_json
+from experiments.shell import flags_given, open_out, read_json, require_positive, require_seed, write_json
 
 CellName = Literal["elman", "gru", "lstm"]
+LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ def check(config: Config) -> None:
     sizes = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points")
     require_positive(**{name: getattr(config, name) for name in sizes}, learning_rate=config.learning_rate)
     require_seed(config.seed)
+    for name in sizes:
+        if getattr(config, name) > LARGEST:
+            raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use {LARGEST} or less")
     for name, known in {"tokenizer": Kind, "cell": CellName, "input_mode": InputMode}.items():
         if getattr(config, name) not in get_args(known):
             raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
@@ -103,7 +106,9 @@ def read_config(out: Path) -> tuple[Config, str]:
     if not path.exists():
         raise InputError(f"{out} holds no training run: give the --out folder of experiments.train")
     try:
-        stored: dict[str, Any] = json.loads(read_text(path))
+        stored: dict[str, Any] = read_json(path)
+        if stored["schema"] != 1:
+            raise InputError(f"{path} has schema {stored['schema']!r}, this version reads 1: train again")
         data_dir = stored["config"]["data_dir"]
         values = {**stored["config"], "out": out, "data_dir": Path(data_dir) if data_dir else None}
         config, corpus_sha256 = Config(**values), stored["corpus_sha256"]
@@ -124,21 +129,22 @@ def continued(given: Config) -> tuple[Config, str]:
     stored, corpus_sha256 = read_config(given.out)
     for field in fields(Config):
         value = getattr(given, field.name)
-        if field.name in ("out", "resume") or value in (field.default, getattr(stored, field.name)):
+        unsaid = value == field.default and field.name not in flags_given()
+        if field.name in ("out", "resume", "data_dir") or unsaid or value == getattr(stored, field.name):
             continue
         flag = field.name.replace("_", "-")
         raise InputError(f"--{flag} {value} is not what the run in {given.out} has: leave it out, or start a new run")
-    return stored, corpus_sha256
+    return replace(stored, data_dir=given.data_dir or stored.data_dir), corpus_sha256
 
 
 def keep(out: Path, state: TrainState, curve: list[dict[str, Any]]) -> None:
-    """Writes the state, and the learning curve up to it."""
-    checkpoints.save(out / "checkpoints", state)
+    """Writes the learning curve, and the state that it leads to: of a curve without its state, `last` drops the end."""
     write_json(out / "curve.json", curve)
+    checkpoints.save(out / "checkpoints", state)
 
 
 def last(out: Path, template: TrainState) -> tuple[TrainState, list[dict[str, Any]]]:
     """The state last kept, and the learning curve up to it."""
     state = checkpoints.restore(out / "checkpoints", template)
-    curve = json.loads((out / "curve.json").read_text(encoding="utf-8"))
+    curve = read_json(out / "curve.json", list)
     return state, [point for point in curve if point["step"] <= int(state.step)]

@@ -10,12 +10,15 @@ from pathlib import Path
 import jax
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.io.checkpoints import restore
 from charrnn_jax.model import init_params, init_state
 from charrnn_jax.sampling import Filters
 from charrnn_jax.training import init_train_state
 from experiments.fit import Schedule, make_optimizer, write_samples
-from experiments.run_folder import last, model_of, read_config, read_tokenizer
+from experiments.run_folder import model_of, read_config, read_tokenizer
 from experiments.shell import banner, console, open_out, require_positive, require_seed, run
+
+LARGEST = 10**8
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Config:
     run: Path = Path("runs/train")
     """The --out folder of experiments.train."""
     prompt: str = ""
-    """Any text: the samples go on from it."""
+    """Any text: the samples go on from it. One that begins with a dash is given as --prompt=-text."""
     count: int = 1
     """Samples, drawn in one batch."""
     tokens: int = 500
@@ -47,8 +50,12 @@ class Config:
 def main(config: Config) -> None:
     """Prints the samples, and writes them where asked."""
     require_positive(count=config.count, tokens=config.tokens, top_p=config.top_p)
-    if not 0 <= config.temperature < math.inf or config.top_k < 0 or config.top_p > 1 or not 0 <= config.min_p <= 1:
-        raise InputError("--temperature and --top-k must be 0 or more, --top-p at most 1, --min-p from 0 to 1")
+    if not (config.temperature == 0 or 1e-6 <= config.temperature < math.inf):
+        raise InputError(f"--temperature is {config.temperature} and must be 0 or at least 1e-6")
+    if config.top_k < 0 or config.top_p > 1 or not 0 <= config.min_p <= 1:
+        raise InputError("--top-k must be 0 or more, --top-p at most 1, --min-p from 0 to 1")
+    if config.count * config.tokens > LARGEST:
+        raise InputError(f"--count times --tokens is {config.count * config.tokens:,}: use {LARGEST:,} or less")
     require_seed(config.seed)
     folder = open_out(config.out) if config.out else None
     trained, _ = read_config(config.run)
@@ -57,13 +64,13 @@ def main(config: Config) -> None:
     schedule = Schedule(trained.steps, trained.batch_size, trained.length, trained.learning_rate)
     params = init_params(model, jax.random.key(0))
     template = init_train_state(params, make_optimizer(schedule), init_state(model, schedule.batch_size))
-    params = last(config.run, template)[0].params
+    params = restore(config.run / "checkpoints", template).params
     filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
     banner(f"Sampling from {config.run}")
     texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)
     for i, text in enumerate(texts):
         console.rule(f"sample {i}")
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     if folder:
         for i, text in enumerate(texts):
             (folder / f"sample_{i}.txt").write_bytes(text.encode("utf-8", "replace"))

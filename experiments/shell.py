@@ -8,6 +8,7 @@ import platform
 import re
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr
 from functools import partial
@@ -23,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from charrnn_jax.errors import InputError
 
 Config = TypeVar("Config")
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False, emoji=False)
 
 
 def run(
@@ -39,8 +40,13 @@ def run(
         sys.exit(1)
     except (InputError, OSError) as error:
         sys.exit(fail(error))
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        sys.exit(fail(InputError("there is not enough memory for these sizes: use smaller ones")))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        goes_on = ": the same command with --resume goes on" if hasattr(config, "resume") else ""
+        print(f"interrupted{goes_on}", file=sys.stderr)
         sys.exit(130)
 
 
@@ -73,7 +79,7 @@ def require_positive(**sizes: float) -> None:
     """Raises InputError for the first size that is not above zero, by the name of its flag."""
     for name, size in sizes.items():
         if not (size > 0 and math.isfinite(size)):
-            raise InputError(f"--{name.replace('_', '-')} is {size} and must be above zero")
+            raise InputError(f"--{name.replace('_', '-')} is {size} and must be above zero and finite")
 
 
 def require_seed(*seeds: int) -> None:
@@ -100,8 +106,9 @@ def banner(title: str) -> None:
     """Prints the title and the environment."""
     env = environment()
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
-    console.print(f"[bold]{title}[/bold]")
-    console.print(f"  devices    {', '.join(env['devices'])} ({env['cores']} cores), {env['precision']}")
+    console.print(title, style="bold")
+    devices = ", ".join(f"{number} × {device}" for device, number in Counter(env["devices"]).items())
+    console.print(f"  devices    {devices} ({env['cores']} cores), {env['precision']}")
     console.print(f"  versions   python {env['python']}, {versions}\n")
 
 
@@ -111,16 +118,23 @@ def command() -> str:
 
 
 def _module() -> str:
-    path = Path(sys.argv[0]).with_suffix("")
-    return ".".join(path.parts[path.parts.index("experiments") :]) if "experiments" in path.parts else path.name
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else Path(sys.argv[0]).stem
 
 
-def refuse_used(folder: Path) -> None:
-    """Raises InputError for an output folder that holds anything."""
+def flags_given() -> set[str]:
+    """The fields that the command line names."""
+    return {word.split("=")[0][2:].replace("-", "_") for word in sys.argv[1:] if word.startswith("--")}
+
+
+def refuse_used(folder: Path, advice: str = "choose another --out, or remove it") -> None:
+    """Raises InputError for an output folder that holds anything, and for a name that checkpoints cannot bear."""
+    if set(str(folder.absolute())) & set("*?[]") or not str(folder).isprintable():
+        raise InputError(f"{str(folder)!r} has characters that no checkpoint's folder may have: choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: choose another --out")
     if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds another run: choose another --out, or remove it")
+        raise InputError(f"{folder} holds another run: {advice}")
 
 
 def open_out(folder: Path) -> Path:
@@ -148,12 +162,15 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote. Raises InputError for anything else."""
+def read_json(path: Path, kind: type = dict) -> Any:
+    """What `write_json` wrote, of that kind. Raises InputError for anything else."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} is damaged ({error}): remove it") from None
+    if not isinstance(value, kind):
+        raise InputError(f"{path} is damaged (not a {kind.__name__}): remove it")
+    return value
 
 
 def track(values: Iterable[float], label: str, first: int, last: int) -> Iterator[float]:

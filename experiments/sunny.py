@@ -123,7 +123,7 @@ def show_look_up() -> None:
 
 def print_matrix(title: str, letters: str, matrix: Float32[np.ndarray, "N M"], form: str, header: str = "") -> None:
     """A matrix with its shape, and a letter before each row."""
-    console.print(f"[bold]{title}[/bold], {matrix.shape[0]} × {matrix.shape[1]}")
+    console.print(f"{title}, {matrix.shape[0]} × {matrix.shape[1]}", style="bold")
     if header:
         console.print(f"     {' '.join(header)}")
     for letter, row in zip(letters, matrix, strict=True):
@@ -133,7 +133,7 @@ def print_matrix(title: str, letters: str, matrix: Float32[np.ndarray, "N M"], f
 
 def show_training(config: Config) -> list[Learned]:
     """Trains a simple RNN in every input mode, and prints a line for each."""
-    console.print("[bold]A simple RNN learns the sentence, its input fed in three ways[/bold]")
+    console.print("A simple RNN learns the sentence, its input fed in three ways", style="bold")
     learned = []
     for mode in MODES:
         result = learn(config, mode)

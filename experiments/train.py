@@ -14,6 +14,7 @@ from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import count_parameters
 from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
+from experiments import process
 from experiments.fit import Point, Schedule, Trainer, require_lossless, train_to
 from experiments.run_folder import Config, check, continued, keep, last, model_of, read_tokenizer, start
 from experiments.shell import banner, command, console, environment, refuse_used, run, write_json
@@ -58,11 +59,12 @@ def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[st
 def begun(config: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:
     """A new run: its folder is made once everything else has been found to fit."""
     check(config)
-    refuse_used(config.out)
+    refuse_used(config.out, "--resume goes on with it, or choose another --out")
     corpus = load(config.corpus, config.data_dir)
     tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
     trainer = _trainer(config, tokenizer, corpus)
     start(config, tokenizer, corpus.sha256)
+    keep(config.out, trainer.state, [])
     return config, trainer, corpus, []
 
 
@@ -95,4 +97,5 @@ def describe(score: Score) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    process.prepare()
     run(main, Config, __doc__)

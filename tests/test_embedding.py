@@ -35,6 +35,15 @@ def test_an_id_outside_the_vocabulary_is_never_another_row(embed, bad):
     np.testing.assert_array_equal(rows[0], TABLE[:2])
 
 
+@BOTH
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16])
+@pytest.mark.parametrize("vocab_size", [256, 300])
+def test_ids_of_few_bits_find_their_rows(embed, dtype, vocab_size):
+    table, ids = jax.random.normal(jax.random.key(0), (vocab_size, 3)), np.array([5, 100], dtype)
+    for rows in (embed(table, ids), jax.jit(embed)(table, ids)):
+        np.testing.assert_array_equal(rows, table[np.array([5, 100])])
+
+
 def test_one_hot_is_a_row_of_the_identity():
     np.testing.assert_array_equal(one_hot(jnp.arange(5), 5), np.eye(5))
 

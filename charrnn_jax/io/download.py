@@ -27,7 +27,9 @@ def fetch(source: Source, data_dir: Path | None) -> bytes:
     folder = data_dir or (Path(os.environ["CHARRNN_DATA"]) if os.environ.get("CHARRNN_DATA") else None)
     path = folder / source.path if folder else _download(source)
     if not path.exists():
-        raise InputError(f"{path} does not exist: put the file there, or leave out --data-dir to download it")
+        raise InputError(
+            f"{path} does not exist: put the file there, or give no folder (--data-dir, CHARRNN_DATA) to download it"
+        )
     content = path.read_bytes()
     if sha256(content) != source.sha256:
         raise InputError(f"{path} has sha256 {sha256(content)[:12]}… and not {source.sha256[:12]}…: replace the file")

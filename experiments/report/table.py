@@ -25,6 +25,8 @@ def _part(name: str):
 def _bits(split: str):
     def figure(model: dict[str, Any]) -> str:
         values = [seed["bits_per_char"][split] for seed in model["seeds"]]
+        if None in values:
+            return "diverged"
         spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
         return f"{np.mean(values):.3f}{spread}"
 

@@ -9,7 +9,15 @@ from charrnn_jax.model import count_parameters
 from experiments.char_vs_word import Config, main
 from experiments.contender import measure, solve_hidden_size
 
-MODEL_FIELDS = {"vocab_size", "parameters", "bits_per_char", "train_chars_per_second", "nonsense_word_rate", "samples"}
+MODEL_FIELDS = {
+    "vocab_size",
+    "parameters",
+    "bits_per_char",
+    "train_chars_per_second",
+    "nonsense_word_rate",
+    "seconds",
+    "samples",
+}
 
 
 @pytest.fixture
@@ -28,7 +36,10 @@ def small(text, out, **changes):
 def test_the_comparison_writes_results_that_compare(tmp_path, text):
     main(small(text, tmp_path / "out", seeds=2))
     results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results.keys() >= {"schema", "corpus", "models", "environment", "command"}
     assert results["schema"] == 1
+    chars = [seed["curve"][-1]["chars"] for model in results["models"].values() for seed in model["seeds"]]
+    assert max(chars) - min(chars) < 0.1 * 20_000  # one step of the small model reads that much
     assert (tmp_path / "out" / "learning_curves.png").stat().st_size > 1000
     for model in results["models"].values():
         assert model.keys() >= MODEL_FIELDS
@@ -61,6 +72,21 @@ def test_a_comparison_cut_short_goes_on(tmp_path, text, monkeypatch):
     assert (out / "char_seed0.json").read_text() == kept
     models = json.loads((out / "results.json").read_text())["models"]
     assert [len(model["seeds"]) for model in models.values()] == [2, 2]
+
+
+def test_a_run_that_diverges_is_said_and_kept(tmp_path, text, capsys):
+    out = tmp_path / "out"
+    main(small(text, out, learning_rate=1e30))
+    assert "diverged" in capsys.readouterr().out
+    assert json.loads((out / "results.json").read_text())["models"]["char"]["bits_per_char"]["test"] is None
+
+
+def test_a_text_too_short_leaves_no_folder(tmp_path):
+    path = tmp_path / "short.txt"
+    path.write_text("A short text. " * 200)
+    with pytest.raises(InputError, match="use --batch-size"):
+        main(small(path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_there_must_be_a_comparison_to_go_on_with(tmp_path, text):

@@ -55,7 +55,8 @@ def test_a_resumed_run_is_bitwise_the_unbroken_one(tmp_path, text, monkeypatch):
 
     def keep_and_die(*arguments):
         kept(*arguments)
-        raise KeyboardInterrupt
+        if arguments[2]:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr("experiments.train.keep", keep_and_die)
     with pytest.raises(KeyboardInterrupt):
@@ -95,6 +96,9 @@ def test_resuming_a_finished_run_keeps_its_curve(finished):
 def test_resuming_refuses_another_text_and_other_flags(finished, text):
     with pytest.raises(InputError, match="--steps 8 is not what the run"):
         main(Config(out=finished, resume=True, steps=8))
+    named = [sys.executable, "-m", "experiments.train", "--out", str(finished), "--resume", "--steps", "2000"]
+    done = subprocess.run(named, capture_output=True, text=True, check=False)
+    assert (done.returncode, "--steps 2000 is not what" in done.stderr) == (2, True)
     Path(text).write_text("Another text altogether. " * 900)
     with pytest.raises(InputError, match="not the text that the run"):
         main(Config(out=finished, resume=True))
@@ -119,6 +123,43 @@ def test_a_damaged_configuration_is_said(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(InputError, match="is damaged"):
         sample.main(sample.Config(run=tmp_path))
+
+
+def test_a_curve_ahead_of_its_state_is_cut(tmp_path, text, monkeypatch):
+    """The process ends between the curve and the checkpoint: the run goes on from the checkpoint before."""
+    out, saved = tmp_path / "run", run_folder.checkpoints.save
+
+    def save_or_die(folder, state):
+        if int(state.step) == 20:
+            raise KeyboardInterrupt
+        saved(folder, state)
+
+    monkeypatch.setattr("experiments.run_folder.checkpoints.save", save_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        main(config_of(text, out))
+    monkeypatch.undo()
+    main(Config(out=out, resume=True))
+    assert [point["step"] for point in json.loads((out / "results.json").read_text())["curve"]] == [10, 20]
+
+
+def test_a_run_interrupted_before_its_first_point_begins_again(tmp_path, text, monkeypatch):
+    out = tmp_path / "run"
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("experiments.train.train_to", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        main(config_of(text, out))
+    monkeypatch.undo()
+    main(Config(out=out, resume=True))
+    assert json.loads((out / "results.json").read_text())["curve"][-1]["step"] == 20
+
+
+@pytest.mark.parametrize("name", ["[b]u", "what?", "n\udcff"])
+def test_a_folder_that_checkpoints_cannot_bear_is_refused(tmp_path, text, name):
+    with pytest.raises(InputError, match="no checkpoint's folder may have"):
+        main(config_of(text, tmp_path / name))
 
 
 def test_a_closed_vocabulary_must_cover_the_text(tmp_path):

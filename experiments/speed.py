@@ -1,0 +1,163 @@
+"""The fastest RNN in JAX, shown side by side: one training step of the same model in every program.
+
+Claim     nothing that a user would pick instead is faster: PyTorch, Flax, Haiku, the textbook scan.
+Command   python -m experiments.speed [--quick] [--sizes S M] [--cells lstm] [--precisions float32]
+Hardware  two CPU cores, quiet: nothing else may run.
+Time      everything 50 minutes; `--quick` 4 minutes; one size of one cell about 40 seconds a setting.
+Expected  see docs/speed.md.
+
+A step is forward, backward, clip by global norm, Adam. Every program runs in a process of its own and takes turns
+with the others, so that none inherits another's allocator or threads and all see the same noise. A ratio is the
+median over rounds of the other's time over ours in the same round: above 1, we are faster. In the setting
+`installed` every program runs as a user starts it, ours with what its experiments set (see experiments/process.py);
+in `equal` all of them get the allocator settings that were found best for such a machine.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from charrnn_jax.errors import InputError
+from experiments.peers.peak import ROWS
+from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
+from experiments.report.speed import draw_ratios, speed_table
+from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
+
+Setting = Literal["installed", "equal"]
+PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")
+GATES = {"lstm": 4, "gru": 3, "elman": 1}
+MALLOC = ("hugetlb=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
+EQUAL = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{tunable}" for tunable in MALLOC)}
+TURN = 0.3
+"""Seconds: a turn holds as many steps as fit into it, and at least two."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to time."""
+
+    sizes: tuple[SizeName, ...] = get_args(SizeName)
+    """S: 65 characters, 128 hidden units; M: 2 x 256; L: 2 x 512; W: 10,000 words, 256."""
+    cells: tuple[CellName, ...] = get_args(CellName)
+    """The recurrent cells."""
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    """Of the products; parameters, sums and states are float32."""
+    settings: tuple[Setting, ...] = get_args(Setting)
+    """Each program as a user starts it, or all under the same allocator settings."""
+    rounds: int = 12
+    """Turns of each program."""
+    quick: bool = False
+    """The LSTM only, in float32, as installed, in five rounds."""
+    out: Path = Path("runs/speed")
+    """A new folder for speed.json and speed.png."""
+
+
+def main(config: Config) -> None:
+    """Times, prints, draws and writes."""
+    if config.quick:
+        config = Config(config.sizes, ("lstm",), ("float32",), ("installed",), rounds=5, out=config.out)
+    require_positive(rounds=config.rounds)
+    out = open_out(config.out)
+    banner("speed: one training step")
+    rows = []
+    for setting in config.settings:
+        for precision in config.precisions:
+            some = [
+                row_of(cell, size, precision, setting, config.rounds) for cell in config.cells for size in config.sizes
+            ]
+            rows += some
+            write_json(out / "speed.json", report(rows))
+            console.print(speed_table(some, f"{precision}, {setting}"))
+    draw_ratios(rows, out / "speed.png")
+    console.print(f"wrote {out}/speed.json and speed.png", soft_wrap=True)
+
+
+def row_of(cell: CellName, name: SizeName, precision: Precision, setting: Setting, rounds: int) -> dict[str, Any]:
+    """One line of the table."""
+    with workers(cell, name, precision, EQUAL if setting == "equal" else {}) as running:
+        seconds = take_turns(running, rounds)
+    ours, peak = np.array(seconds["ours"]), np.array(seconds["peak"])
+    size = SIZES[name]
+    ratios = {other: np.array(taken) / ours for other, taken in seconds.items() if other not in ("ours", "peak")}
+    return {
+        "cell": cell,
+        "size": name,
+        "precision": precision,
+        "setting": setting,
+        "ratio_to": {other: float(np.median(ratio)) for other, ratio in ratios.items()},
+        "ratio_quartiles": {other: np.percentile(ratio, (25, 75)).tolist() for other, ratio in ratios.items()},
+        "tokens_per_second": size.B * size.T / float(np.median(ours)),
+        "fraction_of_peak": float(np.median(flops(cell, size) / ours / (2 * ROWS**3 / peak))),
+        "peak_gflops": 2e-9 * ROWS**3 / float(np.median(peak)),
+        "ms": {program: 1e3 * float(np.median(taken)) for program, taken in seconds.items() if program != "peak"},
+    }
+
+
+def flops(cell: CellName, size: Size) -> float:
+    """Of the products of a step: two a weight and token forward, four backward; the look-up is free."""
+    inputs = [size.E] + [size.H] * (size.L - 1)
+    weights = sum((X + size.H) * GATES[cell] * size.H for X in inputs) + size.H * size.V
+    return 6.0 * size.B * size.T * weights
+
+
+@contextmanager
+def workers(cell: str, size: str, precision: str, settings: dict[str, str]) -> Iterator[dict[str, subprocess.Popen]]:
+    """A process for each program, compiled and waiting."""
+    running: dict[str, subprocess.Popen] = {}
+    try:
+        for program in PROGRAMS:
+            command = [sys.executable, "-m", "experiments.peers.worker", program, cell, size, precision]
+            pipe, environment = subprocess.PIPE, {**os.environ, **settings}
+            running[program] = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+            answer(running[program], program)
+        yield running
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
+
+
+def answer(process: subprocess.Popen, program: str) -> dict[str, Any]:
+    """The next line that a worker says."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise InputError(f"{program} could not take a step (see above): install charrnn_jax[peers]")
+    return json.loads(line)
+
+
+def take_turns(running: dict[str, subprocess.Popen], rounds: int) -> dict[str, list[float]]:
+    """The median seconds of a step in every round; the first round only tells how many steps make a turn."""
+    steps = {program: max(2, round(TURN / min(turn(process, program, 3)))) for program, process in running.items()}
+    taken: dict[str, list[float]] = {program: [] for program in running}
+    for _ in range(rounds):
+        for program, process in running.items():
+            time.sleep(0.02)  # the threads of the one before come to rest
+            taken[program].append(float(np.median(turn(process, program, steps[program]))))
+    return taken
+
+
+def turn(process: subprocess.Popen, program: str, steps: int) -> list[float]:
+    """Has a worker take that many steps."""
+    assert process.stdin is not None
+    process.stdin.write(f"{steps}\n")
+    process.stdin.flush()
+    return answer(process, program)["seconds"]
+
+
+def report(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What speed.json holds."""
+    return {"schema": 1, "rows": rows, "environment": environment(), "command": command()}
+
+
+if __name__ == "__main__":
+    run(main, Config, __doc__)
