@@ -34,8 +34,8 @@ lint: .venv/ready-dev
 
 .venv/ready-dev: .venv/ready
 	@echo "== adding what the tests need (once)"
-	.venv/bin/python -m pip install -q -e ".[experiments,dev]"
 	.venv/bin/python -m pip install -q "$(TORCH)"
+	.venv/bin/python -m pip install -q -e ".[experiments,peers,dev]"
 	touch $@
 
 clean:

@@ -1,11 +1,16 @@
 """Hidden states and targets -> nats per token."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from charrnn_jax.types import Array, Float, Ids, Nats
+
+LOGITS = 2**24
+"""As many logits as may be in memory at once: 64 MiB in float32."""
 
 
 class Output(NamedTuple):
@@ -23,12 +28,93 @@ def linear(output: Output, h: Float[Array, "... H"]) -> Float[Array, "... V"]:
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
-    targets = targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)  # 8 bits do not count to V
+    targets = _wide(targets)
     column = jnp.where(targets < 0, logits.shape[-1], targets)  # a negative index would count from the end
     at_target = jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)
     return jax.nn.logsumexp(logits, axis=-1) - at_target[..., 0]
 
 
+def _wide(targets: Array) -> Array:
+    return targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)  # 8 bits do not count to V
+
+
 def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
     """Nats per token through the full softmax: all `T·B·V` logits are in memory at once."""
     return cross_entropy(linear(output, h), targets)
+
+
+def token_nats(output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
+    """Nats per token: through the full softmax where its logits are few, else chunk by chunk."""
+    tokens, V = targets.size, output.b.shape[0]
+    if tokens * V <= LOGITS:
+        return softmax_nats(output, h, targets)
+    return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens))
+
+
+def chunked_softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, chunk: int) -> Nats:
+    """As `softmax_nats`, with the logits of `chunk` tokens of the vocabulary in memory at a time.
+
+    The normaliser is summed chunk by chunk, relative to the largest logit so far (Milakov and Gimelshein, 2018,
+    Online normalizer calculation for softmax, algorithm 3). Backward, a chunk's logits are worked out again: a third
+    more products, and no array of T·B·V.
+    """
+    nats: Array = _chunked(chunk, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
+    return nats.reshape(targets.shape)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _chunked(chunk: int, output: Output, h: Array, targets: Array) -> Array:
+    return _chunked_forward(chunk, output, h, targets)[0]
+
+
+def _over_chunks(V: int, chunk: int, body: Callable[..., Any], carry: Any) -> Any:
+    """`body(carry, start, size)` for every chunk of V; the last one may be smaller."""
+    whole, rest = divmod(V, chunk)
+    if whole:
+        first, end = jnp.int32(0), jnp.int32(whole)
+        carry = jax.lax.fori_loop(first, end, lambda i, carry: body(carry, i * chunk, chunk), carry)
+    return body(carry, whole * chunk, rest) if rest else carry
+
+
+def _slice(output: Output, start: Array | int, size: int) -> Output:
+    W = jax.lax.dynamic_slice_in_dim(output.W, start, size, axis=1)
+    return Output(W, jax.lax.dynamic_slice_in_dim(output.b, start, size))
+
+
+def _chunked_forward(chunk: int, output: Output, h: Array, targets: Array):
+    N, V = h.shape[0], output.b.shape[0]
+
+    def body(carry: tuple[Array, Array, Array], start: Array | int, size: int) -> tuple[Array, Array, Array]:
+        largest, total, at_target = carry
+        logits = linear(_slice(output, start, size), h)
+        larger = jnp.maximum(largest, logits.max(axis=1))
+        total = total * jnp.exp(largest - larger) + jnp.exp(logits - larger[:, None]).sum(axis=1)
+        column = targets - start
+        found = jnp.take_along_axis(logits, jnp.clip(column, 0, size - 1)[:, None], axis=1)[:, 0]
+        return larger, total, jnp.where((column >= 0) & (column < size), found, at_target)
+
+    start = jnp.full(N, -jnp.inf, h.dtype), jnp.zeros(N, h.dtype), jnp.full(N, jnp.nan, h.dtype)
+    largest, total, at_target = _over_chunks(V, chunk, body, start)
+    normaliser = largest + jnp.log(total)
+    return normaliser - at_target, (output, h, targets, normaliser)
+
+
+def _chunked_backward(chunk: int, remembered, d_nats: Array):
+    output, h, targets, normaliser = remembered
+
+    def body(carry: tuple[Array, Output], start: Array | int, size: int) -> tuple[Array, Output]:
+        dh, gradient = carry
+        some = _slice(output, start, size)
+        probability = jnp.exp(linear(some, h) - normaliser[:, None])
+        at_target = (targets - start)[:, None] == jnp.arange(size, dtype=targets.dtype)[None, :]
+        d_logits = d_nats[:, None] * (probability - at_target.astype(h.dtype))
+        dW = jax.lax.dynamic_update_slice_in_dim(gradient.W, h.T @ d_logits, start, axis=1)
+        db = jax.lax.dynamic_update_slice_in_dim(gradient.b, d_logits.sum(axis=0), start, axis=0)
+        return dh + d_logits @ some.W.T, Output(dW, db)
+
+    zero = jnp.zeros_like(h), jax.tree.map(jnp.zeros_like, output)
+    dh, gradient = _over_chunks(output.b.shape[0], chunk, body, zero)
+    return gradient, dh, None
+
+
+_chunked.defvjp(_chunked_forward, _chunked_backward)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import CELLS, State
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
-from charrnn_jax.losses import Output, linear, softmax_nats
+from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.recurrence import Layer, init_layer, project
 from charrnn_jax.regularisation import dropout
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
@@ -86,7 +86,7 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Nats]:
         """The state after the last id, and the nats that each target costs."""
         state, h = self(ids, state, key)
-        return state, softmax_nats(self.output, h, targets)
+        return state, token_nats(self.output, h, targets)
 
     def _dropper(self, key: Array | None) -> Callable[[int, Array], Array]:
         """`drop(place, x)`: dropout with the mask of that place in the network, or nothing at all."""

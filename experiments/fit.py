@@ -1,4 +1,4 @@
-"""One model on one text: the loops around the pure steps, with the two `jit`s of every experiment."""
+"""One model on one text: the loops around the pure steps, and the three `jit`s of a run."""
 
 import itertools
 import time

@@ -1,6 +1,8 @@
 """Writes text with a model that `experiments.train` kept.
 
-python -m experiments.sample --run runs/mine --prompt "My fellow citizens" --temperature 0.8
+    python -m experiments.sample --run runs/mine --prompt "My fellow citizens" --temperature 0.8
+
+Hardware: any. Time: five seconds, most of them for the start. The same seed writes the same text.
 """
 
 import math

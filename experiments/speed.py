@@ -1,7 +1,7 @@
 """The fastest RNN in JAX, shown side by side: one training step of the same model in every program.
 
 Claim     nothing that a user would pick instead is faster: PyTorch, Flax, Haiku, the textbook scan.
-Command   python -m experiments.speed [--quick] [--sizes S M] [--cells lstm] [--precisions float32]
+Command   python -m experiments.speed [--quick] [--sizes S M] [--cells lstm] [--settings installed]
 Hardware  two CPU cores, quiet: nothing else may run.
 Time      everything 50 minutes; `--quick` 4 minutes; one size of one cell about 40 seconds a setting.
 Expected  see docs/speed.md.
@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -49,14 +49,12 @@ class Config:
     """S: 65 characters, 128 hidden units; M: 2 x 256; L: 2 x 512; W: 10,000 words, 256."""
     cells: tuple[CellName, ...] = get_args(CellName)
     """The recurrent cells."""
-    precisions: tuple[Precision, ...] = get_args(Precision)
-    """Of the products; parameters, sums and states are float32."""
     settings: tuple[Setting, ...] = get_args(Setting)
     """Each program as a user starts it, or all under the same allocator settings."""
     rounds: int = 12
     """Turns of each program."""
     quick: bool = False
-    """The LSTM only, in float32, as installed, in five rounds."""
+    """The LSTM only, as installed, in five rounds."""
     out: Path = Path("runs/speed")
     """A new folder for speed.json and speed.png."""
 
@@ -64,19 +62,16 @@ class Config:
 def main(config: Config) -> None:
     """Times, prints, draws and writes."""
     if config.quick:
-        config = Config(config.sizes, ("lstm",), ("float32",), ("installed",), rounds=5, out=config.out)
+        config = replace(config, cells=("lstm",), settings=("installed",), rounds=5)
     require_positive(rounds=config.rounds)
     out = open_out(config.out)
     banner("speed: one training step")
     rows = []
     for setting in config.settings:
-        for precision in config.precisions:
-            some = [
-                row_of(cell, size, precision, setting, config.rounds) for cell in config.cells for size in config.sizes
-            ]
-            rows += some
-            write_json(out / "speed.json", report(rows))
-            console.print(speed_table(some, f"{precision}, {setting}"))
+        some = [row_of(cell, size, "float32", setting, config.rounds) for cell in config.cells for size in config.sizes]
+        rows += some
+        write_json(out / "speed.json", report(rows))
+        console.print(speed_table(some, f"float32, {setting}"))
     draw_ratios(rows, out / "speed.png")
     console.print(f"wrote {out}/speed.json and speed.png", soft_wrap=True)
 
@@ -123,7 +118,7 @@ def workers(cell: str, size: str, precision: str, settings: dict[str, str]) -> I
     finally:
         for process in running.values():
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def answer(process: subprocess.Popen, program: str) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.losses import Output, cross_entropy, linear, softmax_nats
+from charrnn_jax.losses import Output, chunked_softmax_nats, cross_entropy, linear, softmax_nats, token_nats
 
 T, B, H, V = 4, 3, 5, 7
 W_KEY, B_KEY, H_KEY, TARGET_KEY = jax.random.split(jax.random.key(0), 4)
@@ -49,3 +50,38 @@ def test_a_target_outside_the_vocabulary_is_nan_and_no_other_target_is(bad):
     expected = np.zeros((T, B), bool)
     expected[1, 2] = True
     np.testing.assert_array_equal(np.isnan(nats), expected)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 10])
+def test_chunked_is_unchunked_in_value_and_gradient(chunk, dtype, tolerance):
+    with jax.enable_x64(dtype == "float64"):
+        output, h = jax.tree.map(lambda x: jnp.asarray(x, dtype), (OUTPUT, HIDDEN))
+        weights = jnp.arange(T * B, dtype=dtype).reshape(T, B)
+
+        def gradient(nats_of):
+            def loss(output, h):
+                nats = nats_of(output, h, TARGETS)
+                return jnp.sum(nats * weights), nats
+
+            return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(output, h)
+
+        close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
+        jax.tree.map(close, gradient(partial(chunked_softmax_nats, chunk=chunk)), gradient(softmax_nats))
+
+
+@pytest.mark.parametrize("bad", [-1, V, 10**6])
+def test_a_target_outside_the_vocabulary_costs_nan_in_chunks_too(bad):
+    nats = jax.jit(partial(chunked_softmax_nats, chunk=3))(OUTPUT, HIDDEN, TARGETS.at[1, 2].set(bad))
+    assert np.argwhere(np.isnan(nats)).tolist() == [[1, 2]]
+
+
+def test_a_large_vocabulary_takes_a_fraction_of_the_memory():
+    shapes = Output(jnp.zeros((4, 100_000)), jnp.zeros(100_000)), jnp.zeros((32, 16, 4)), jnp.zeros((32, 16), jnp.int32)
+
+    def planned(nats_of):
+        gradient = jax.grad(lambda *arguments: jnp.sum(nats_of(*arguments)), argnums=(0, 1))
+        return jax.jit(gradient).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+    assert planned(token_nats) < planned(softmax_nats) / 2
+    assert planned(partial(chunked_softmax_nats, chunk=1000)) < planned(softmax_nats) / 20

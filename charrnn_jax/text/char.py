@@ -6,11 +6,13 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int, Int32, UInt32
 
 from charrnn_jax.text.byte import check_known, from_bytes, to_bytes
 
 HEX_DIGITS = "0123456789abcdef"
+CODE_POINTS = 0x110000
+"""How many Unicode has."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,13 @@ class CharTokenizer:
 
     @cached_property
     def _id_of_code_point(self) -> Int32[np.ndarray, "P"]:
-        points = _code_points(self.characters)
-        ids = np.full(points.max(initial=0) + 2, -1, np.int32)
-        ids[points] = np.arange(len(points))
+        ids = np.full(CODE_POINTS, -1, np.int32)
+        ids[_code_points(self.characters)] = np.arange(len(self.characters))
         return ids
 
     def encode(self, text: str) -> Int32[np.ndarray, "N"]:
         """An id for each character; two for each byte of one unseen in training."""
-        points, table = _code_points(text), self._id_of_code_point
-        ids = table[np.minimum(points, len(table) - 1)]
+        ids = self._id_of_code_point[_code_points(text)]
         unseen = np.flatnonzero(ids < 0)
         if not len(unseen):
             return ids
@@ -79,8 +79,8 @@ def train_char(text: str) -> CharTokenizer:
     return CharTokenizer("".join(sorted(set(text))))
 
 
-def _code_points(text: str) -> Int[np.ndarray, "N"]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+def _code_points(text: str) -> UInt32[np.ndarray, "N"]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _unspell(digits: str) -> str:

@@ -30,7 +30,8 @@ def make_jax_step(work: Work, params: Any, logits_of: Callable[[Any, jax.Array],
 
     def step() -> float:
         nonlocal state
-        state, loss = compiled(state)
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            state, loss = compiled(state)
         jax.block_until_ready(state)
         return float(loss)
 

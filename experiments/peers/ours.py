@@ -15,6 +15,7 @@ from experiments.process import prepare
 
 def make_step(work: Work) -> Step:
     """As `experiments.train` takes its steps."""
+    assert work.precision == "float32", "there is no other precision yet"
     prepare()
     V, E, H, L, B, T = work.size
     model = LanguageModel(V, E, H, L, work.cell)

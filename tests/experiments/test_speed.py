@@ -1,0 +1,50 @@
+import importlib
+import json
+import math
+
+import pytest
+
+from charrnn_jax.errors import InputError
+from experiments import speed
+from experiments.peers.work import SIZES, Size, Work, window_of
+
+TINY = Size(V=7, E=4, H=5, L=2, B=4, T=6)
+PEERS = {"ours": "jax", "naive": "jax", "flax": "flax", "haiku": "haiku", "torch": "torch"}
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "elman"])
+@pytest.mark.parametrize(("program", "package"), PEERS.items())
+def test_every_program_starts_at_chance_and_learns(program, package, cell):
+    pytest.importorskip(package)
+    step = importlib.import_module(f"experiments.peers.{program}").make_step(Work(cell, TINY, "float32"))
+    losses = [step() for _ in range(60)]
+    assert losses[0] == pytest.approx(math.log(TINY.V), abs=0.8)
+    assert losses[-1] < losses[0]
+
+
+def test_all_read_the_same_window():
+    inputs, targets = window_of(TINY)
+    assert inputs.shape == targets.shape == (TINY.T, TINY.B)
+    assert (inputs[1:] == targets[:-1]).all()
+
+
+def test_the_work_of_a_step_is_six_operations_a_weight_and_token():
+    assert speed.flops("lstm", SIZES["S"]) == 6 * 64 * 64 * ((64 + 128) * 4 * 128 + 128 * 65)
+    assert speed.flops("elman", TINY) == 6 * 24 * ((4 + 5) * 5 + (5 + 5) * 5 + 5 * 7)
+
+
+def test_a_row_compares_programs_that_take_turns(monkeypatch):
+    monkeypatch.setattr(speed, "PROGRAMS", ("ours", "naive", "peak"))
+    monkeypatch.setattr(speed, "TURN", 0.01)
+    row = speed.row_of("elman", "S", "float32", "installed", rounds=2)
+    assert row["ratio_to"].keys() == {"naive"}
+    assert row["ms"].keys() == {"ours", "naive"}
+    assert row["tokens_per_second"] == pytest.approx(4096 / (row["ms"]["ours"] / 1e3))
+    assert 0 < row["fraction_of_peak"] < 1
+    json.dumps(row, allow_nan=False)
+
+
+def test_a_program_that_cannot_run_is_named(monkeypatch):
+    monkeypatch.setattr(speed, "PROGRAMS", ("no_such_program",))
+    with pytest.raises(InputError, match="no_such_program could not take a step"):
+        speed.row_of("elman", "S", "float32", "installed", rounds=1)
