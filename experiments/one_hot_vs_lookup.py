@@ -4,7 +4,7 @@ Claim     The cost of one-hot vectors grows with the vocabulary, in time and mem
           Deep Learning Fundamentals, unit 8.3, Encoding inputs using embedding layers.
 Command   python -m experiments.one_hot_vs_lookup
 Hardware  two CPU cores, 6 GiB of memory (see `--memory-gib`)
-Time      45 seconds
+Time      25 seconds
 Expected  forward, the product takes time and memory in proportion to V (4 KiB times V for 1,024 tokens); the
           look-up takes the memory of its result, and time that grows some tenfold from V = 26 to a million.
           Backward, the gradient has the size of the table, so that both grow, the look-up about 17 times less
