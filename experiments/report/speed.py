@@ -14,14 +14,12 @@ COLORS = {"torch": "#d55e00", "flax": "#009e73", "haiku": "#cc79a7", "naive": "#
 def speed_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     """One line a cell and size: our milliseconds and share of the peak, and how much slower each other program is."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    for heading in ("cell", "size"):
-        table.add_column(heading)
-    for heading in ("ms", "tokens/s", "of peak", *(f"{name} /\nours" for name in COLORS)):
+    table.add_column("\n", no_wrap=True)
+    for heading in ("\nms", "\ntokens/s", "of\npeak", *(f"{name} /\nours" for name in COLORS)):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            row["cell"],
-            row["size"],
+            f"{row['cell']} {row['size']}",
             f"{row['ms']['ours']:.1f}",
             f"{row['tokens_per_second']:,.0f}",
             f"{row['fraction_of_peak']:.0%}",
