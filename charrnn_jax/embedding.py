@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Integer
 
 
@@ -59,10 +60,12 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
 
 
-def fold(table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"]) -> Float[Array, "V GH"]:
+def fold(
+    table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"], precision: Precision = "float32"
+) -> Float[Array, "V GH"]:
     """The input pre-activation `x W + b` of every row of the table.
 
     `embed_lookup(fold(table, W, b), ids)` equals `embed_lookup(table, ids) @ W + b`; it costs V products instead
     of one for each token, and so pays where the vocabulary is smaller than the batch.
     """
-    return table @ W + b[None, :]
+    return product(table, W, precision) + b[None, :]

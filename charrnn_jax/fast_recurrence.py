@@ -7,6 +7,9 @@ behind, and the one product that the recurrence cannot do without:
     (du_t, dr_t, ds_{t-1}) = pull_back(factors_t, ds_t + dh_t)        dh_{t-1} += dr_t Rᵀ
 
 and the gradient of R is one product over all time, after the loop: `dR = Σ_t h_{t-1}ᵀ dr_t`.
+
+Memory is what is left to save. The factors of step t overwrite u_t, which no one needs again, and du_t overwrites
+the factors: the buffer of the pre-activations becomes, in place, that of their gradient.
 """
 
 from functools import partial
@@ -16,54 +19,59 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
+from charrnn_jax.products import Precision, product, product_of_transposed, rounded, transposed
 from charrnn_jax.recurrence import Layer
 from charrnn_jax.types import Array, Float
 
 
-def fast_scan(cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State) -> tuple[State, Float[Array, "T B H"]]:
+def fast_scan(
+    cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State, precision: Precision = "float32"
+) -> tuple[State, Float[Array, "T B H"]]:
     """As `recurrence.scan`: the state after the last step, and the output `h` of every step."""
-    return _scan(cell, layer.R, layer.b_R, u, state)
+    return _scan(cell, precision, layer.R, layer.b_R, u, state)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _scan(cell: Cell, R: Array, b_R: Array | None, u: Array, state: State) -> tuple[State, Array]:
-    last, (h, _) = _forward(cell, R, b_R, u, state)
-    return last, h
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State):
+    return _forward(cell, precision, R, b_R, u, state)[0]
 
 
-def _forward(cell: Cell, R: Array, b_R: Array | None, u: Array, state: State) -> tuple[State, tuple[Array, Factors]]:
-    linearised = linearise(cell)
+def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State):
+    step_of, R_rounded = linearise(cell).step, rounded(R, precision)
 
-    def step(state: State, u: Array) -> tuple[State, tuple[Array, Factors]]:
-        r = state.h @ R
+    def step(carry: tuple[State, Array], t: Array) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
+        state, buffer = carry
+        r = product(state.h, R_rounded, precision)
         if b_R is not None:
             r = r + b_R[None, :]
-        state, factors = linearised.step(u, r, state)
-        return state, (state.h, factors)
+        state, factors = step_of(buffer[t], r, state)
+        return (state, buffer.at[t].set(factors.of_u)), (state.h, factors._replace(of_u=None))
 
-    return jax.lax.scan(step, state, u)
-
-
-def _remember(cell: Cell, R: Array, b_R: Array | None, u: Array, state: State):
-    last, (h, factors) = _forward(cell, R, b_R, u, state)
-    return (last, h), (R, b_R, state.h, h, factors)
+    (last, of_u), (h, factors) = jax.lax.scan(step, (state, u), _steps(u))
+    return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u))
 
 
-def _backward(cell: Cell, remembered, cotangents: tuple[State, Array]):
+def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[State, Array]):
     R, b_R, first, h, factors = remembered
-    linearised, R_T = linearise(cell), R.T
+    pull_back, R_T = linearise(cell).pull_back, transposed(rounded(R, precision))
 
-    def step(d_state: State, x: tuple[Array, Factors]) -> tuple[State, tuple[Array, Array]]:
-        dh, factors = x
-        du, dr, before = linearised.pull_back(factors, d_state._replace(h=d_state.h + dh))
-        return before._replace(h=before.h + dr @ R_T), (du, dr)
+    def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
+        (d_state, buffer), (t, dh, factors) = carry, x
+        d_state = d_state._replace(h=d_state.h + dh)
+        du, dr, before = pull_back(factors._replace(of_u=buffer[t]), d_state)
+        before = before._replace(h=before.h + product(du if dr is None else dr, R_T, precision))
+        return (before, buffer.at[t].set(du)), dr
 
     d_last, dh = cotangents
-    d_first, (du, dr) = jax.lax.scan(step, d_last, (dh, factors), reverse=True)
-    before = jnp.concatenate([first[None], h[:-1]])
-    flat = dr.reshape(-1, dr.shape[-1])
-    dR = before.reshape(-1, before.shape[-1]).T @ flat
-    return dR, None if b_R is None else flat.sum(axis=0), du, d_first
+    xs = _steps(h), dh, factors._replace(of_u=None)
+    (d_first, du), dr = jax.lax.scan(step, (d_last, factors.of_u), xs, reverse=True)
+    dr = (du if dr is None else dr).reshape(-1, du.shape[-1])
+    before = jnp.concatenate([first[None], h[:-1]]).reshape(len(dr), -1)
+    return product_of_transposed(before, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first
 
 
-_scan.defvjp(_remember, _backward)
+def _steps(x: Array) -> Array:
+    return jnp.arange(len(x), dtype=jnp.int32)
+
+
+_scan.defvjp(_forward, _backward)

@@ -18,7 +18,7 @@ from charrnn_jax.cells import CELLS, Cell, HiddenState, LSTMState, State
 from charrnn_jax.types import Array, Float
 
 Factors: TypeAlias = Any
-"""What a step leaves for its derivative: a pytree of `[B, ...]` arrays."""
+"""What a step leaves for its derivative: a NamedTuple whose first field, `of_u`, is `[B, GH]` and takes u's place."""
 
 
 class Linearised(NamedTuple):
@@ -26,30 +26,34 @@ class Linearised(NamedTuple):
 
     step: Callable[..., tuple[State, Factors]]
     """`step(u, r, state)` -> the state after the step, and the factors of the derivative."""
-    pull_back: Callable[..., tuple[Array, Array, State]]
-    """`pull_back(factors, d_state)` -> the cotangents of u, of r and, r apart, of the state before."""
+    pull_back: Callable[..., tuple[Array, Array | None, State]]
+    """`pull_back(factors, d_state)` -> the cotangents of u, of r (None where it is that of u) and, r apart, of the
+    state before."""
+
+
+class ElmanFactors(NamedTuple):
+    """The derivative of h' by the pre-activation."""
+
+    of_u: Array
 
 
 def linearised_elman(u: Float[Array, "B H"], r: Float[Array, "B H"], state: HiddenState) -> tuple[HiddenState, Factors]:
     """`h' = tanh(a)`, so that `dh'/da = 1 - h'²`."""
     del state
     h = jnp.tanh(u + r)
-    return HiddenState(h), 1 - h * h
+    return HiddenState(h), ElmanFactors(1 - h * h)
 
 
-def pull_back_elman(factors: Factors, d_state: HiddenState) -> tuple[Array, Array, HiddenState]:
+def pull_back_elman(factors: ElmanFactors, d_state: HiddenState) -> tuple[Array, None, HiddenState]:
     """The state before has no way to the output but through r."""
-    da = d_state.h * factors
-    return da, da, HiddenState(jnp.zeros_like(d_state.h))
+    return d_state.h * factors.of_u, None, HiddenState(jnp.zeros_like(d_state.h))
 
 
 class GRUFactors(NamedTuple):
-    """Derivatives of h' by r's three blocks and by u's third, and by h: each `[B, H]`."""
+    """Derivatives of h' by the blocks of u; by r's third block and by h, each `[B, H]`."""
 
-    r: Array
-    z: Array
+    of_u: Array
     n_r: Array
-    n_u: Array
     h: Array
 
 
@@ -61,27 +65,24 @@ def linearised_gru(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: Hidd
     r_n = r[:, 2 * H :]
     n = jnp.tanh(u[:, 2 * H :] + reset * r_n)
     by_n = (1 - z) * (1 - n * n)
-    by_reset = by_n * r_n * reset * (1 - reset)
-    return HiddenState(n + z * (state.h - n)), GRUFactors(by_reset, (state.h - n) * z * (1 - z), by_n * reset, by_n, z)
+    of_u = jnp.concatenate([by_n * r_n * reset * (1 - reset), (state.h - n) * z * (1 - z), by_n], axis=-1)
+    return HiddenState(n + z * (state.h - n)), GRUFactors(of_u, n_r=by_n * reset, h=z)
 
 
 def pull_back_gru(factors: GRUFactors, d_state: HiddenState) -> tuple[Array, Array, HiddenState]:
     """u and r differ in the third block alone, where reset multiplies r."""
     d = d_state.h
-    d_reset, d_z = d * factors.r, d * factors.z
-    du = jnp.concatenate([d_reset, d_z, d * factors.n_u], axis=-1)
-    dr = jnp.concatenate([d_reset, d_z, d * factors.n_r], axis=-1)
+    by_reset, by_z, by_n = jnp.split(factors.of_u, 3, axis=-1)
+    du = jnp.concatenate([d * by_reset, d * by_z, d * by_n], axis=-1)
+    dr = jnp.concatenate([d * by_reset, d * by_z, d * factors.n_r], axis=-1)
     return du, dr, HiddenState(d * factors.h)
 
 
 class LSTMFactors(NamedTuple):
-    """Derivatives of c' by i, f and g and by c; of h' by o and by c': each `[B, H]`."""
+    """Derivatives of c' by the blocks i, f and g, of h' by o; of c' by c and of h' by c', each `[B, H]`."""
 
-    i: Array
-    f: Array
-    g: Array
+    of_u: Array
     c: Array
-    o: Array
     c_after: Array
 
 
@@ -94,22 +95,17 @@ def linearised_lstm(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LST
     g = tanh[:, 2]
     c = f * state.c + i * g
     tanh_c = jnp.tanh(c)
-    factors = LSTMFactors(
-        i=g * i * (1 - i),
-        f=state.c * f * (1 - f),
-        g=i * (1 - g * g),
-        c=f,
-        o=tanh_c * o * (1 - o),
-        c_after=o * (1 - tanh_c * tanh_c),
-    )
+    blocks = g * i * (1 - i), state.c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)
+    factors = LSTMFactors(jnp.concatenate(blocks, axis=-1), c=f, c_after=o * (1 - tanh_c * tanh_c))
     return LSTMState(o * tanh_c, c), factors
 
 
-def pull_back_lstm(factors: LSTMFactors, d_state: LSTMState) -> tuple[Array, Array, LSTMState]:
+def pull_back_lstm(factors: LSTMFactors, d_state: LSTMState) -> tuple[Array, None, LSTMState]:
     """Through the output into the memory cell, and from there into the gates."""
     dc = d_state.c + d_state.h * factors.c_after
-    da = jnp.concatenate([dc * factors.i, dc * factors.f, dc * factors.g, d_state.h * factors.o], axis=-1)
-    return da, da, LSTMState(jnp.zeros_like(dc), dc * factors.c)
+    i, f, g, o = jnp.split(factors.of_u, 4, axis=-1)
+    da = jnp.concatenate([dc * i, dc * f, dc * g, d_state.h * o], axis=-1)
+    return da, None, LSTMState(jnp.zeros_like(dc), dc * factors.c)
 
 
 LINEARISED: dict[Callable[..., State], Linearised] = {
@@ -124,27 +120,45 @@ def linearise(cell: Cell) -> Linearised:
     """The derivative written by hand where there is one, else the diagonal Jacobian worked out by `jax.linearize`."""
     if cell.apply in LINEARISED:
         return LINEARISED[cell.apply]
+    return _by_jacobian(cell)
+
+
+class JacobianFactors(NamedTuple):
+    """The diagonal Jacobian of any cell, each entry a state: column k is the derivative by one `[B, H]` input."""
+
+    of_u: Array
+    """Of h' by u's blocks, side by side."""
+    by_u: tuple[tuple[Array, ...], ...]
+    """Of the other fields of the state by u's blocks."""
+    by_r: tuple[State, ...]
+    by_state: tuple[State, ...]
+
+
+def _by_jacobian(cell: Cell) -> Linearised:
     blocks = cell.gates
 
     def step(u: Array, r: Array, state: State) -> tuple[State, Factors]:
-        def split(u: tuple[Array, ...], r: tuple[Array, ...], state: State) -> State:
-            return cell.apply(jnp.concatenate(u, axis=-1), jnp.concatenate(r, axis=-1), state)
+        def split(*inputs: Array) -> State:
+            u, r, before = inputs[:blocks], inputs[blocks : 2 * blocks], inputs[2 * blocks :]
+            return cell.apply(jnp.concatenate(u, axis=-1), jnp.concatenate(r, axis=-1), type(state)(*before))
 
-        inputs = tuple(jnp.split(u, blocks, axis=-1)), tuple(jnp.split(r, blocks, axis=-1)), state
+        inputs = *jnp.split(u, blocks, axis=-1), *jnp.split(r, blocks, axis=-1), *state
         after, push = jax.linearize(split, *inputs)
-        leaves, tree = jax.tree.flatten(inputs)
         columns = []
-        for k in range(len(leaves)):
-            unit = [jnp.ones_like(leaf) if k == j else jnp.zeros_like(leaf) for j, leaf in enumerate(leaves)]
-            columns.append(push(*jax.tree.unflatten(tree, unit)))
-        return after, jax.tree.unflatten(tree, columns)
+        for k in range(len(inputs)):
+            columns.append(push(*(jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in enumerate(inputs))))
+        by_u, by_r, by_state = columns[:blocks], columns[blocks : 2 * blocks], columns[2 * blocks :]
+        of_u = jnp.concatenate([column[0] for column in by_u], axis=-1)
+        rest = tuple(tuple(column[1:]) for column in by_u)
+        return after, JacobianFactors(of_u, rest, tuple(by_r), tuple(by_state))
 
-    def pull_back(factors: Factors, d_state: State) -> tuple[Array, Array, State]:
-        def through(column: State) -> Array:
+    def pull_back(factors: JacobianFactors, d_state: State) -> tuple[Array, Array, State]:
+        def through(column: tuple[Array, ...]) -> Array:
             return jax.tree.reduce(jnp.add, [d * by for d, by in zip(d_state, column, strict=True)])
 
-        by_u, by_r, by_state = factors
-        du, dr = (jnp.concatenate([through(column) for column in block], axis=-1) for block in (by_u, by_r))
-        return du, dr, type(by_state)(*(through(column) for column in by_state))
+        by_u = zip(jnp.split(factors.of_u, blocks, axis=-1), factors.by_u, strict=True)
+        du = jnp.concatenate([through((of_u, *rest)) for of_u, rest in by_u], axis=-1)
+        dr = jnp.concatenate([through(column) for column in factors.by_r], axis=-1)
+        return du, dr, type(d_state)(*(through(column) for column in factors.by_state))
 
     return Linearised(step, pull_back)

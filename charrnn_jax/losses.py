@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.products import Precision, product, product_of_transposed
 from charrnn_jax.types import Array, Float, Ids, Nats
 
 LOGITS = 2**24
@@ -20,51 +21,84 @@ class Output(NamedTuple):
     b: Float[Array, "V"]
 
 
-def linear(output: Output, h: Float[Array, "... H"]) -> Float[Array, "... V"]:
+def linear(output: Output, h: Float[Array, "... H"], precision: Precision = "float32") -> Float[Array, "... V"]:
     """The logits of every token of the vocabulary."""
-    flat = h.reshape(-1, h.shape[-1]) @ output.W + output.b[None, :]
+    flat = product(h.reshape(-1, h.shape[-1]), output.W, precision) + output.b[None, :]
     return flat.reshape(*h.shape[:-1], -1)
 
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
     targets = _wide(targets)
+    return jax.nn.logsumexp(logits, axis=-1) - _at_target(logits, targets)
+
+
+def _at_target(logits: Float[Array, "... V"], targets: Array) -> Array:
     column = jnp.where(targets < 0, logits.shape[-1], targets)  # a negative index would count from the end
-    at_target = jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)
-    return jax.nn.logsumexp(logits, axis=-1) - at_target[..., 0]
+    return jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
 
 
 def _wide(targets: Array) -> Array:
     return targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)  # 8 bits do not count to V
 
 
-def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
-    """Nats per token through the full softmax: all `T·B·V` logits are in memory at once."""
-    return cross_entropy(linear(output, h), targets)
+def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
+    """Nats per token through the full softmax: all `T·B·V` logits are in memory at once.
+
+    Equal to `cross_entropy(linear(output, h), targets)`, with a gradient of its own: the exponentials of the forward
+    pass, divided by their sums, are the probabilities that the gradient needs.
+    """
+    nats: Array = _full(precision, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
+    return nats.reshape(targets.shape)
 
 
-def token_nats(output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
+def token_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
     """Nats per token: through the full softmax where its logits are few, else chunk by chunk."""
     tokens, V = targets.size, output.b.shape[0]
     if tokens * V <= LOGITS:
-        return softmax_nats(output, h, targets)
-    return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens))
+        return softmax_nats(output, h, targets, precision)
+    return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens), precision)
 
 
-def chunked_softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, chunk: int) -> Nats:
+def chunked_softmax_nats(
+    output: Output, h: Float[Array, "T B H"], targets: Ids, chunk: int, precision: Precision = "float32"
+) -> Nats:
     """As `softmax_nats`, with the logits of `chunk` tokens of the vocabulary in memory at a time.
 
     The normaliser is summed chunk by chunk, relative to the largest logit so far (Milakov and Gimelshein, 2018,
     Online normalizer calculation for softmax, algorithm 3). Backward, a chunk's logits are worked out again: a third
     more products, and no array of T·B·V.
     """
-    nats: Array = _chunked(chunk, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
+    nats: Array = _chunked(chunk, precision, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
     return nats.reshape(targets.shape)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _chunked(chunk: int, output: Output, h: Array, targets: Array) -> Array:
-    return _chunked_forward(chunk, output, h, targets)[0]
+def _full(precision: Precision, output: Output, h: Array, targets: Array) -> Array:
+    return _full_forward(precision, output, h, targets)[0]
+
+
+def _full_forward(precision: Precision, output: Output, h: Array, targets: Array):
+    logits = linear(output, h, precision)
+    largest = logits.max(axis=1)
+    exponentials = jnp.exp(logits - largest[:, None])
+    total = exponentials.sum(axis=1)
+    return largest + jnp.log(total) - _at_target(logits, targets), (output, h, targets, exponentials, total)
+
+
+def _full_backward(precision: Precision, remembered, d_nats: Array):
+    output, h, targets, exponentials, total = remembered
+    d_logits = exponentials * (d_nats / total)[:, None] - jnp.where(_hits(targets, 0, exponentials), d_nats[:, None], 0)
+    d_output = Output(product_of_transposed(h, d_logits, precision), d_logits.sum(axis=0))
+    return d_output, product(d_logits, output.W.T, precision), None
+
+
+_full.defvjp(_full_forward, _full_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _chunked(chunk: int, precision: Precision, output: Output, h: Array, targets: Array) -> Array:
+    return _chunked_forward(chunk, precision, output, h, targets)[0]
 
 
 def _over_chunks(V: int, chunk: int, body: Callable[..., Any], carry: Any) -> Any:
@@ -81,12 +115,17 @@ def _slice(output: Output, start: Array | int, size: int) -> Output:
     return Output(W, jax.lax.dynamic_slice_in_dim(output.b, start, size))
 
 
-def _chunked_forward(chunk: int, output: Output, h: Array, targets: Array):
+def _hits(targets: Array, start: Array | int, logits: Array) -> Array:
+    """Where a chunk of logits that starts at token `start` has the targets."""
+    return (targets - start)[:, None] == jnp.arange(logits.shape[1], dtype=targets.dtype)[None, :]
+
+
+def _chunked_forward(chunk: int, precision: Precision, output: Output, h: Array, targets: Array):
     N, V = h.shape[0], output.b.shape[0]
 
     def body(carry: tuple[Array, Array, Array], start: Array | int, size: int) -> tuple[Array, Array, Array]:
         largest, total, at_target = carry
-        logits = linear(_slice(output, start, size), h)
+        logits = linear(_slice(output, start, size), h, precision)
         larger = jnp.maximum(largest, logits.max(axis=1))
         total = total * jnp.exp(largest - larger) + jnp.exp(logits - larger[:, None]).sum(axis=1)
         column = targets - start
@@ -99,18 +138,18 @@ def _chunked_forward(chunk: int, output: Output, h: Array, targets: Array):
     return normaliser - at_target, (output, h, targets, normaliser)
 
 
-def _chunked_backward(chunk: int, remembered, d_nats: Array):
+def _chunked_backward(chunk: int, precision: Precision, remembered, d_nats: Array):
     output, h, targets, normaliser = remembered
 
     def body(carry: tuple[Array, Output], start: Array | int, size: int) -> tuple[Array, Output]:
         dh, gradient = carry
         some = _slice(output, start, size)
-        probability = jnp.exp(linear(some, h) - normaliser[:, None])
-        at_target = (targets - start)[:, None] == jnp.arange(size, dtype=targets.dtype)[None, :]
-        d_logits = d_nats[:, None] * (probability - at_target.astype(h.dtype))
-        dW = jax.lax.dynamic_update_slice_in_dim(gradient.W, h.T @ d_logits, start, axis=1)
+        probability = jnp.exp(linear(some, h, precision) - normaliser[:, None])
+        d_logits = d_nats[:, None] * (probability - _hits(targets, start, probability).astype(h.dtype))
+        dW = product_of_transposed(h, d_logits, precision)
+        dW = jax.lax.dynamic_update_slice_in_dim(gradient.W, dW, start, axis=1)
         db = jax.lax.dynamic_update_slice_in_dim(gradient.b, d_logits.sum(axis=0), start, axis=0)
-        return dh + d_logits @ some.W.T, Output(dW, db)
+        return dh + product(d_logits, some.W.T, precision), Output(dW, db)
 
     zero = jnp.zeros_like(h), jax.tree.map(jnp.zeros_like, output)
     dh, gradient = _over_chunks(output.b.shape[0], chunk, body, zero)

@@ -11,6 +11,7 @@ from charrnn_jax.cells import CELLS, State
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.losses import Output, linear, token_nats
+from charrnn_jax.products import Precision
 from charrnn_jax.recurrence import Layer, init_layer, project
 from charrnn_jax.regularisation import dropout
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
@@ -29,7 +30,8 @@ class LanguageModel(nn.Module):
       product with a one-hot vector is one of their rows, so that no one-hot vector is ever made.
 
     `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): it needs E = H.
-    `dropout` is the rate on the non-recurrent connections, for calls that bring a key.
+    `dropout` is the rate on the non-recurrent connections, for calls that bring a key. `precision` is that of the
+    operands of every product; parameters, sums, state and softmax are float32 whatever it is.
     """
 
     vocab_size: int
@@ -40,6 +42,7 @@ class LanguageModel(nn.Module):
     input_mode: InputMode = "lookup"
     tied: bool = False
     dropout: float = 0.0
+    precision: Precision = "float32"
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -63,18 +66,16 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
         drop = self._dropper(key)
-        cell = CELLS[self.cell]
-        last, h = fast_scan(cell, self.layers[0], self._first_pre_activation(ids, drop), state[0])
-        states = [last]
-        for i in range(1, self.num_layers):
-            u = project(self.layers[i], drop(i, h))
-            last, h = fast_scan(cell, self.layers[i], u, state[i])
+        states, h = [], None
+        for i, layer in enumerate(self.layers):
+            u = self._first_pre_activation(ids, drop) if h is None else project(layer, drop(i, h), self.precision)
+            last, h = fast_scan(CELLS[self.cell], layer, u, state[i], self.precision)
             states.append(last)
         return tuple(states), drop(self.num_layers, h)
 
     def logits(self, h: Float[Array, "T B H"]) -> Float[Array, "T B V"]:
         """The output layer: unnormalised log-probabilities of the next token."""
-        return linear(self.output, h)
+        return linear(self.output, h, self.precision)
 
     def step(self, ids: Ids, state: tuple[State, ...]) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
         """The state after the last id, and the logits after each."""
@@ -86,7 +87,7 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Nats]:
         """The state after the last id, and the nats that each target costs."""
         state, h = self(ids, state, key)
-        return state, token_nats(self.output, h, targets)
+        return state, token_nats(self.output, h, targets, self.precision)
 
     def _dropper(self, key: Array | None) -> Callable[[int, Array], Array]:
         """`drop(place, x)`: dropout with the mask of that place in the network, or nothing at all."""
@@ -103,10 +104,10 @@ class LanguageModel(nn.Module):
         if self.input_mode == "direct":
             return embed_lookup(first.W, ids) + first.b[None, None, :]
         if self.input_mode == "one_hot":
-            return project(first, drop(0, embed_one_hot(self.table, ids)))
+            return project(first, drop(0, embed_one_hot(self.table, ids)), self.precision)
         if self.dropout == 0.0 and self.vocab_size < ids.size:
-            return embed_lookup(fold(self.table, first.W, first.b), ids)
-        return project(first, drop(0, embed_lookup(self.table, ids)))
+            return embed_lookup(fold(self.table, first.W, first.b, self.precision), ids)
+        return project(first, drop(0, embed_lookup(self.table, ids)), self.precision)
 
 
 def score(

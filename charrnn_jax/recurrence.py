@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import Cell, State
+from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float
 
 
@@ -36,21 +37,23 @@ def init_layer(key: Array, cell: Cell, input_size: int, hidden_size: int) -> Lay
     )
 
 
-def project(layer: Layer, x: Float[Array, "T B X"]) -> Float[Array, "T B GH"]:
+def project(layer: Layer, x: Float[Array, "T B X"], precision: Precision = "float32") -> Float[Array, "T B GH"]:
     """The input pre-activation `u = x W + b`, for all time at once: one product of two matrices."""
     T, B, X = x.shape
-    u = x.reshape(T * B, X) @ layer.W + layer.b[None, :]
+    u = product(x.reshape(T * B, X), layer.W, precision) + layer.b[None, :]
     return u.reshape(T, B, -1)
 
 
-def scan(cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State) -> tuple[State, Float[Array, "T B H"]]:
+def scan(
+    cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State, precision: Precision = "float32"
+) -> tuple[State, Float[Array, "T B H"]]:
     """Runs the cell over time: the state after the last step, and the output `h` of every step.
 
     The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`.
     """
 
     def step(state: State, u: Float[Array, "B GH"]) -> tuple[State, Float[Array, "B H"]]:
-        r = state.h @ layer.R
+        r = product(state.h, layer.R, precision)
         if layer.b_R is not None:
             r = r + layer.b_R[None, :]
         state = cell.apply(u, r, state)
