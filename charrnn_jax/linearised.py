@@ -144,9 +144,10 @@ def _by_jacobian(cell: Cell) -> Linearised:
 
         inputs = *jnp.split(u, blocks, axis=-1), *jnp.split(r, blocks, axis=-1), *state
         after, push = jax.linearize(split, *inputs)
-        columns = []
-        for k in range(len(inputs)):
-            columns.append(push(*(jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in enumerate(inputs))))
+        columns = [
+            push(*(jnp.ones_like(x) if j == k else jnp.zeros_like(x) for j, x in enumerate(inputs)))
+            for k in range(len(inputs))
+        ]
         by_u, by_r, by_state = columns[:blocks], columns[blocks : 2 * blocks], columns[2 * blocks :]
         of_u = jnp.concatenate([column[0] for column in by_u], axis=-1)
         rest = tuple(tuple(column[1:]) for column in by_u)

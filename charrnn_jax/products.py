@@ -13,10 +13,10 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 """What the operands of a product are rounded to; `float32` takes them as they are. Sums are never rounded."""
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def product(x: Float[Array, "N K"], W: Float[Array, "K M"], precision: Precision = "float32") -> Float[Array, "N M"]:
     """`x W`, and the gradients `dx = dy Wᵀ` and `dW = xᵀ dy`, with operands in `precision`, summed in x's own type."""
-    return _dot(x, W, 0, precision)
+    y: Array = _product(precision, x, W)
+    return y
 
 
 def product_of_transposed(
@@ -44,7 +44,12 @@ def _dot(x: Array, W: Array, axis: int, precision: Precision) -> Array:
     return jax.lax.dot_general(*operands, (((1,), (axis,)), ((), ())), preferred_element_type=sums)
 
 
-def _product(x: Array, W: Array, precision: Precision):
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _product(precision: Precision, x: Array, W: Array) -> Array:
+    return _dot(x, W, 0, precision)
+
+
+def _remember(precision: Precision, x: Array, W: Array):
     return _dot(x, W, 0, precision), (x, W)
 
 
@@ -53,4 +58,4 @@ def _gradient(precision: Precision, operands: tuple[Array, Array], dy: Array):
     return _dot(dy, W, 1, precision), product_of_transposed(x, dy, precision)
 
 
-product.defvjp(_product, _gradient)
+_product.defvjp(_remember, _gradient)

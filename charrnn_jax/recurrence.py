@@ -40,8 +40,8 @@ def init_layer(key: Array, cell: Cell, input_size: int, hidden_size: int) -> Lay
 def project(layer: Layer, x: Float[Array, "T B X"], precision: Precision = "float32") -> Float[Array, "T B GH"]:
     """The input pre-activation `u = x W + b`, for all time at once: one product of two matrices."""
     T, B, X = x.shape
-    u = product(x.reshape(T * B, X), layer.W, precision) + layer.b[None, :]
-    return u.reshape(T, B, -1)
+    u = product(x.reshape(T * B, X), layer.W, precision)
+    return (u + layer.b[None, :]).reshape(T, B, -1)
 
 
 def scan(

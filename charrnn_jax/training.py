@@ -1,7 +1,7 @@
 """One step of training, one of evaluation: pure, un-jitted, `step(state, batch) -> (state, metrics)`."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,9 @@ from charrnn_jax.types import Array, Bool, Float, Int, Nats, Params
 
 Score: TypeAlias = Callable[..., tuple[tuple[State, ...], Nats]]
 """`score(params, inputs, targets, carry, key) -> (carry, nats)`; a key turns dropout on."""
+
+Gradient: TypeAlias = Callable[..., tuple[Params, tuple[Array, Array], tuple[State, ...]]]
+"""`gradient_of(params, carry, batch, key) -> (gradient, (nats, scored tokens), carry)`."""
 
 
 class TrainState(NamedTuple):
@@ -52,35 +55,18 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     key: Array,
     drop_state: float = 0.0,
-    axis: str | None = None,
+    spread: Callable[[Gradient], Gradient] = lambda gradient_of: gradient_of,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """A step of truncated back-propagation through time: the gradient stops where the window starts.
 
-    The loss is the nats of the scored tokens over all T·B of a window, so that a token weighs as much in the last,
-    padded window of a pass as in any other. Step n draws from `fold_in(key, n)`: its dropout, and the streams
-    that start from the zero state, each with probability `drop_state` (Melis et al., 2020, Mogrifier LSTM). Without
-    it a model hardly ever sees the zero state that evaluation and sampling start from, and may never recover.
-
-    With an `axis`, the step runs under `shard_map`: each device reads its share of the streams, and sums go over all.
+    Step n draws from `fold_in(key, n)`: its dropout, and the streams that start from the zero state. `spread` has the
+    gradient worked out by several devices (`parallel.spread_gradient`).
     """
 
-    def over_devices(x: Any) -> Any:
-        return x if axis is None else jax.lax.psum(x, axis)
-
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        device = 0 if axis is None else jax.lax.axis_index(axis)
-        score_key, drop_key = jax.random.split(jax.random.fold_in(jax.random.fold_in(key, state.step), device))
-        dropped = jax.random.bernoulli(drop_key, drop_state, (batch.inputs.shape[1], 1))
-        before = reset_where(batch.reset | dropped, state.carry)
-        devices = 1 if axis is None else jax.lax.axis_size(axis)
-
-        def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
-            carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
-            total = jnp.sum(nats * batch.weights)
-            return total / (batch.weights.size * devices), (total, carry)
-
-        (_, (total, carry)), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-        gradient, total, scored = over_devices((gradient, total, jnp.sum(batch.weights)))
+        gradient_of = spread(make_gradient(score, batch.weights.size, drop_state))
+        step_key = jax.random.fold_in(key, state.step)
+        gradient, (total, scored), carry = gradient_of(state.params, state.carry, batch, step_key)
         with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
             updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -88,6 +74,31 @@ def make_train_step(
         return TrainState(state.step + 1, params, opt_state, carry), metrics
 
     return train_step
+
+
+def make_gradient(score: Score, tokens: int, drop_state: float) -> Gradient:
+    """The gradient of one window.
+
+    The loss is the nats of the scored tokens over `tokens`, T·B, so that a token weighs as much in the last, padded
+    window of a pass as in any other. Streams start from the zero state with probability `drop_state` (Melis et al.,
+    2020, Mogrifier LSTM): without it a model hardly ever sees the zero state that evaluation and sampling start from,
+    and may never recover.
+    """
+
+    def gradient_of(params: Params, carry: tuple[State, ...], batch: Batch, key: Array):
+        score_key, drop_key = jax.random.split(key)
+        dropped = jax.random.bernoulli(drop_key, drop_state, (batch.inputs.shape[1], 1))
+        before = reset_where(batch.reset | dropped, carry)
+
+        def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
+            carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
+            total = jnp.sum(nats * batch.weights)
+            return total / tokens, (total, carry)
+
+        (_, (total, carry)), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+        return gradient, (total, jnp.sum(batch.weights)), carry
+
+    return gradient_of
 
 
 def make_eval_step(score: Score) -> Callable[[EvalState, Batch], tuple[EvalState, Nats]]:

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
-from charrnn_jax.parallel import AXIS, mesh_of, place, spread_evaluation, spread_training
+from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
 
@@ -25,10 +25,10 @@ def trained(devices):
     optimizer = optax.adam(1e-2)
     mesh = mesh_of(jax.devices()[:devices], 4)
     assert mesh.size == devices
-    step = jax.jit(
-        spread_training(make_train_step(partial(score, MODEL), optimizer, jax.random.key(1), 0.0, AXIS), mesh)
-    )
+    spread = partial(spread_gradient, mesh=mesh)
     state = place(init_train_state(PARAMS, optimizer, init_state(MODEL, 4)), mesh)
+    step = make_train_step(partial(score, MODEL), optimizer, jax.random.key(1), 0.0, spread)
+    step = jax.jit(step, out_shardings=(layout(state, mesh), None))
     streams, metrics = fold_streams(IDS, 0, 4, 16), []
     for n in range(20):
         state, reported = step(state, batch_at(streams, n))

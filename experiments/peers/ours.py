@@ -5,7 +5,7 @@ from functools import partial
 import jax
 
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
-from charrnn_jax.parallel import AXIS, mesh_of, place, spread_training
+from charrnn_jax.parallel import layout, mesh_of, place, spread_gradient
 from charrnn_jax.text.streams import batch_at, fold_streams
 from charrnn_jax.training import init_train_state, make_train_step
 from experiments.fit import Schedule, make_optimizer
@@ -15,15 +15,15 @@ from experiments.process import prepare
 
 def make_step(work: Work) -> Step:
     """As `experiments.train` takes its steps."""
-    assert work.precision == "float32", "there is no other precision yet"
     prepare()
     V, E, H, L, B, T = work.size
-    model = LanguageModel(V, E, H, L, work.cell)
+    model = LanguageModel(V, E, H, L, work.cell, precision=work.precision)
     optimizer = make_optimizer(Schedule(10**6, B, T, LEARNING_RATE))
     mesh = mesh_of(jax.devices(), B)
-    one_step = make_train_step(partial(score, model), optimizer, jax.random.key(1), 0.05, AXIS)
-    compiled = jax.jit(spread_training(one_step, mesh), donate_argnums=0)
+    spread = partial(spread_gradient, mesh=mesh)
+    train_step = make_train_step(partial(score, model), optimizer, jax.random.key(1), 0.05, spread)
     state = place(init_train_state(init_params(model, jax.random.key(0)), optimizer, init_state(model, B)), mesh)
+    compiled = jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None))
     streams = fold_streams(text_of(work.size)[1:], 0, B, T)
 
     def step() -> float:
