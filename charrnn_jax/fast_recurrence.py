@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
-from charrnn_jax.products import Precision, product, product_of_transposed, rounded, transposed
+from charrnn_jax.products import Precision, product, rounded, transposed
 from charrnn_jax.recurrence import Layer
 from charrnn_jax.types import Array, Float
 
@@ -44,8 +44,8 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
         r = product(state.h, R_rounded, precision)
         if b_R is not None:
             r = r + b_R[None, :]
-        state, factors = step_of(buffer[t], r, state)
-        return (state, buffer.at[t].set(factors.of_u)), (state.h, factors._replace(of_u=None))
+        state, factors = step_of(_row(buffer, t), r, state)
+        return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 
     (last, of_u), (h, factors) = jax.lax.scan(step, (state, u), _steps(u))
     return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u))
@@ -58,20 +58,29 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
         (d_state, buffer), (t, dh, factors) = carry, x
         d_state = d_state._replace(h=d_state.h + dh)
-        du, dr, before = pull_back(factors._replace(of_u=buffer[t]), d_state)
+        du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_state)
         before = before._replace(h=before.h + product(du if dr is None else dr, R_T, precision))
-        return (before, buffer.at[t].set(du)), dr
+        return (before, _set_row(buffer, t, du)), dr
 
     d_last, dh = cotangents
     xs = _steps(h), dh, factors._replace(of_u=None)
     (d_first, du), dr = jax.lax.scan(step, (d_last, factors.of_u), xs, reverse=True)
     dr = (du if dr is None else dr).reshape(-1, du.shape[-1])
-    before = jnp.concatenate([first[None], h[:-1]]).reshape(len(dr), -1)
-    return product_of_transposed(before, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first
+    h_T = transposed(rounded(h.reshape(len(dr), -1), precision))  # as in the gradient of the layer above: made once
+    before_T = jnp.concatenate([transposed(rounded(first, precision)), h_T[:, : -len(first)]], axis=1)
+    return product(before_T, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first
 
 
 def _steps(x: Array) -> Array:
     return jnp.arange(len(x), dtype=jnp.int32)
+
+
+def _row(buffer: Array, t: Array) -> Array:
+    return jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False)  # t is in range: buffer[t] would make sure of it
+
+
+def _set_row(buffer: Array, t: Array, row: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(buffer, row, t, axis=0)
 
 
 _scan.defvjp(_forward, _backward)
