@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from charrnn_jax.products import Precision, product, product_of_transposed
+from charrnn_jax.products import Precision, product, product_of_transposed, product_with_transposed
 from charrnn_jax.types import Array, Float, Ids, Nats
 
 LOGITS = 2**24
@@ -90,7 +90,7 @@ def _full_backward(precision: Precision, remembered, d_nats: Array):
     output, h, targets, exponentials, total = remembered
     d_logits = exponentials * (d_nats / total)[:, None] - jnp.where(_hits(targets, 0, exponentials), d_nats[:, None], 0)
     d_output = Output(product_of_transposed(h, d_logits, precision), d_logits.sum(axis=0))
-    return d_output, product(d_logits, output.W.T, precision), None
+    return d_output, product_with_transposed(d_logits, output.W, precision), None
 
 
 _full.defvjp(_full_forward, _full_backward)
@@ -149,7 +149,7 @@ def _chunked_backward(chunk: int, precision: Precision, remembered, d_nats: Arra
         dW = product_of_transposed(h, d_logits, precision)
         dW = jax.lax.dynamic_update_slice_in_dim(gradient.W, dW, start, axis=1)
         db = jax.lax.dynamic_update_slice_in_dim(gradient.b, d_logits.sum(axis=0), start, axis=0)
-        return dh + product(d_logits, some.W.T, precision), Output(dW, db)
+        return dh + product_with_transposed(d_logits, some.W, precision), Output(dW, db)
 
     zero = jnp.zeros_like(h), jax.tree.map(jnp.zeros_like, output)
     dh, gradient = _over_chunks(output.b.shape[0], chunk, body, zero)

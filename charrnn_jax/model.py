@@ -1,6 +1,7 @@
 """The language model: it names parameters, and calls the functions of the other files."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
@@ -66,10 +67,11 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
         drop = self._dropper(key)
-        states, h = [], None
-        for i, layer in enumerate(self.layers):
-            u = self._first_pre_activation(ids, drop) if h is None else project(layer, drop(i, h), self.precision)
-            last, h = fast_scan(CELLS[self.cell], layer, u, state[i], self.precision)
+        run = partial(fast_scan, CELLS[self.cell], precision=self.precision)
+        last, h = run(self.layers[0], self._first_pre_activation(ids, drop), state[0])
+        states = [last]
+        for i, layer in enumerate(self.layers[1:], start=1):
+            last, h = run(layer, project(layer, drop(i, h), self.precision), state[i])
             states.append(last)
         return tuple(states), drop(self.num_layers, h)
 

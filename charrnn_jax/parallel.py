@@ -79,7 +79,7 @@ def layout(state: State, mesh: Mesh) -> State:
     """Where each array of a state is, before a step and after it."""
     specs: Any = EVAL
     if isinstance(state, TrainState):
-        specs = TrainState(step=P(), params=P(), opt_state=_rows(state.opt_state, mesh), carry=P(AXIS))
+        specs = TrainState._make([P(), P(), _rows(state.opt_state, mesh), P(AXIS)])
     sharding = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs)
     return jax.tree.broadcast(sharding, state)
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
+from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind
 from charrnn_jax.text.words import alphabetic_words
 from experiments import process
@@ -58,6 +59,8 @@ class Config:
     """Folder with the known corpora; without it they are downloaded."""
     cell: Literal["elman", "gru", "lstm"] = "lstm"
     """The recurrent cell of both models."""
+    precision: Precision = "float32"
+    """Of the operands of every product; all else is float32."""
     seeds: int = 1
     """Runs of each model, from this many seeds."""
     seed: int = 0
@@ -79,7 +82,7 @@ def main(config: Config) -> None:
     terms, out = terms_of(config), folder_of(config)
     if not config.resume:
         refuse_used(out, ADVICE)
-    banner("Characters against words")
+    banner("Characters against words", config.precision)
     corpus = load(config.corpus, config.data_dir)
     sizes = {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")}
     console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
@@ -93,7 +96,7 @@ def main(config: Config) -> None:
         "corpus": {"name": corpus.name, "sha256": corpus.sha256, "chars": sizes},
         "terms": asdict(terms),
         "models": models,
-        "environment": environment(),
+        "environment": environment(config.precision),
         "command": command(),
         "seconds": sum(record["seconds"] for model in models.values() for record in model["seeds"]),
     }
@@ -114,7 +117,7 @@ def terms_of(config: Config) -> Terms:
     given = {name: value for name, value in given.items() if value is not None}
     require_positive(seeds=config.seeds, **given)
     require_seed(config.seed, config.seed + config.seeds - 1)
-    return replace(PRESETS[config.preset], cell=config.cell, **given)
+    return replace(PRESETS[config.preset], cell=config.cell, precision=config.precision, **given)
 
 
 def folder_of(config: Config) -> Path:

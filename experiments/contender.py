@@ -12,6 +12,7 @@ from charrnn_jax.cells import CELLS
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.model import LanguageModel, count_parameters
+from charrnn_jax.products import Precision
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.streams import fold_streams
 from charrnn_jax.text.tokenizer import Kind, Tokenizer, train_tokenizer
@@ -29,6 +30,7 @@ class Terms:
     pieces: int
     """The largest word vocabulary."""
     cell: str = "lstm"
+    precision: Precision = "float32"
     learning_rate: float = 4e-3
     span: int = 128
     """Characters through which the gradient goes back."""
@@ -54,7 +56,7 @@ def prepare(name: str, kind: Kind, corpus: Corpus, terms: Terms) -> Contender:
     """A tokenizer of that kind for the corpus, and a model of the size that is left to it."""
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
     require_lossless(tokenizer, corpus)
-    model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters)
+    model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters).clone(precision=terms.precision)
     return Contender(name, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
 
 

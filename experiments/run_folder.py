@@ -8,6 +8,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io import checkpoints
 from charrnn_jax.io.corpora import read_text
 from charrnn_jax.model import InputMode, LanguageModel
+from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer, from_json, to_json
 from charrnn_jax.training import TrainState
 from experiments.shell import flags_given, open_out, read_json, require_positive, require_seed, write_json
@@ -42,6 +43,8 @@ class Config:
     """Share the embedding with the output layer: needs equal sizes."""
     dropout: float = 0.0
     """The rate on the non-recurrent connections."""
+    precision: Precision = "float32"
+    """Of the operands of every product; all else is float32."""
     steps: int = 2_000
     """Updates of the parameters."""
     batch_size: int = 32
@@ -68,7 +71,7 @@ def check(config: Config) -> None:
     for name in sizes:
         if getattr(config, name) > LARGEST:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use {LARGEST} or less")
-    for name, known in {"tokenizer": Kind, "cell": CellName, "input_mode": InputMode}.items():
+    for name, known in {"tokenizer": Kind, "cell": CellName, "input_mode": InputMode, "precision": Precision}.items():
         if getattr(config, name) not in get_args(known):
             raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
     if not 0.0 <= config.dropout < 1.0:
@@ -88,6 +91,7 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         input_mode=config.input_mode,
         tied=config.tied,
         dropout=config.dropout,
+        precision=config.precision,
     )
 
 

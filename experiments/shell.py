@@ -89,7 +89,7 @@ def require_seed(*seeds: int) -> None:
             raise InputError(f"--seed is {seed} and must be from 0 to {2**32 - 1}")
 
 
-def environment() -> dict[str, Any]:
+def environment(precision: str = "float32") -> dict[str, Any]:
     """Devices, precision and versions: what a result depends on besides its command."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
@@ -97,14 +97,14 @@ def environment() -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in packages},
         "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
         "cores": os.cpu_count(),
-        "precision": "float32",
+        "precision": precision,
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
-def banner(title: str) -> None:
+def banner(title: str, precision: str = "float32") -> None:
     """Prints the title and the environment."""
-    env = environment()
+    env = environment(precision)
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
     console.print(title, style="bold")
     devices = ", ".join(f"{number} × {device}" for device, number in Counter(env["devices"]).items())

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -29,14 +30,14 @@ import numpy as np
 from charrnn_jax.errors import InputError
 from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
+from experiments.process import TUNABLES
 from experiments.report.speed import draw_ratios, speed_table
 from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
 
 Setting = Literal["installed", "equal"]
 PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")
 GATES = {"lstm": 4, "gru": 3, "elman": 1}
-MALLOC = ("hugetlb=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
-EQUAL = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{tunable}" for tunable in MALLOC)}
+EQUAL = {"GLIBC_TUNABLES": TUNABLES}
 TURN = 0.3
 """Seconds: a turn holds as many steps as fit into it, and at least two."""
 
@@ -49,6 +50,8 @@ class Config:
     """S: 65 characters, 128 hidden units; M: 2 x 256; L: 2 x 512; W: 10,000 words, 256."""
     cells: tuple[CellName, ...] = get_args(CellName)
     """The recurrent cells."""
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    """Of products: our flag, PyTorch's autocast, Flax's dtype; Haiku and the naive scan run in bfloat16 throughout."""
     settings: tuple[Setting, ...] = get_args(Setting)
     """Each program as a user starts it, or all under the same allocator settings."""
     rounds: int = 12
@@ -62,16 +65,18 @@ class Config:
 def main(config: Config) -> None:
     """Times, prints, draws and writes."""
     if config.quick:
-        config = replace(config, cells=("lstm",), settings=("installed",), rounds=5)
+        config = replace(config, cells=("lstm",), precisions=("float32",), settings=("installed",), rounds=5)
     require_positive(rounds=config.rounds)
     out = open_out(config.out)
     banner("speed: one training step")
     rows = []
-    for setting in config.settings:
-        some = [row_of(cell, size, "float32", setting, config.rounds) for cell in config.cells for size in config.sizes]
+    for precision, setting in product(config.precisions, config.settings):
+        some = []
+        for cell, size in product(config.cells, config.sizes):
+            some.append(row_of(cell, size, precision, setting, config.rounds))
+            write_json(out / "speed.json", report(rows + some))
         rows += some
-        write_json(out / "speed.json", report(rows))
-        console.print(speed_table(some, f"float32, {setting}"))
+        console.print(speed_table(some, f"{precision}, {setting}"))
     draw_ratios(rows, out / "speed.png")
     console.print(f"wrote {out}/speed.json and speed.png", soft_wrap=True)
 

@@ -29,6 +29,7 @@ from jaxtyping import Float32
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, one_hot
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import InputMode, LanguageModel, init_params, init_state, score, step
+from charrnn_jax.products import Precision
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
@@ -64,6 +65,8 @@ class Config:
     """E: numbers for each character."""
     hidden_size: int = 64
     """H: hidden units."""
+    precision: Precision = "float32"
+    """Of the operands of every product; all else is float32."""
     learning_rate: float = 0.01
     """Of Adam."""
     max_steps: int = 2000
@@ -147,7 +150,8 @@ def learn(config: Config, mode: InputMode) -> Learned:
     """Trains until greedy generation writes the sentence; InputError where `max_steps` do not suffice."""
     start, sentence = perf_counter(), LECTURE["sentence"]
     tokenizer = train_char(sentence)
-    model = LanguageModel(tokenizer.vocab_size, config.embed_size, config.hidden_size, cell="elman", input_mode=mode)
+    sizes = tokenizer.vocab_size, config.embed_size, config.hidden_size
+    model = LanguageModel(*sizes, cell="elman", input_mode=mode, precision=config.precision)
     init_key, step_key = jax.random.split(jax.random.key(config.seed))
     params = init_params(model, init_key)
     before = embedding_of(params)
@@ -190,7 +194,7 @@ def report(config: Config, learned: list[Learned]) -> dict[str, Any]:
         "experiment": "sunny",
         "command": command(),
         "config": asdict(config) | {"out": str(config.out)},
-        "environment": environment(),
+        "environment": environment(config.precision),
         "rows": [
             {
                 "input_mode": r.mode,

@@ -25,7 +25,7 @@ def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text."""
     config, trainer, corpus, before = resumed(config) if config.resume else begun(config)
     model = trainer.model
-    banner(f"Training on {corpus.name}")
+    banner(f"Training on {corpus.name}", config.precision)
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
     console.print(f"  {count_parameters(model).total:,} parameters; from step {int(trainer.state.step)}\n")
 
@@ -45,7 +45,7 @@ def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[st
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},
         "scores": {split: describe(score) for split, score in scores.items()},
         "curve": curve,
-        "environment": environment(),
+        "environment": environment(config.precision),
         "command": command(),
     }
     write_json(config.out / "results.json", results)

@@ -56,6 +56,18 @@ def test_values_and_gradients_are_those_of_the_plain_scan(name, T, B, H, dtype):
         jax.tree.map(close, fast, plain)
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_in_bfloat16_values_are_those_of_the_plain_scan_and_gradients_near_those_of_float32(name):
+    arguments = case(VARIANTS[name], 12, 3, 8, "float32")
+    cell = VARIANTS[name]
+    ways = [partial(fast_scan, precision="bfloat16"), partial(scan, precision="bfloat16"), scan]
+    (fast, values), (_, plain_values), (exact, _) = (gradients(way, cell, *arguments) for way in ways)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5), values, plain_values)
+    for got, wanted in zip(jax.tree.leaves(fast), jax.tree.leaves(exact), strict=True):
+        assert got.dtype == jnp.float32
+        assert np.linalg.norm(got - wanted) <= 0.03 * np.linalg.norm(wanted) + 1e-6
+
+
 def test_the_backward_loop_holds_one_product_and_no_transcendental_function():
     cell = CELLS["lstm"]
     layer, u, state, weights = case(cell, 6, 2, 4, "float32")

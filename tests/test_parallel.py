@@ -5,6 +5,7 @@ import numpy as np
 import optax
 import pytest
 
+from charrnn_jax import parallel
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
 from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
@@ -36,12 +37,18 @@ def trained(devices):
     return state, metrics, step
 
 
-def test_two_devices_train_as_one():
+@pytest.mark.parametrize("large", [2, parallel.LARGE])
+def test_two_devices_train_as_one(monkeypatch, large):
+    monkeypatch.setattr(parallel, "LARGE", large)
     (one, reported, _), (two, reported_by_two, step) = trained(1), trained(2)
     np.testing.assert_allclose(reported_by_two, reported, rtol=1e-5)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), two.params, one.params)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), two.carry, one.carry)
     assert step._cache_size() == 1
+    shared = [x for x in jax.tree.leaves(two.opt_state) if not x.sharding.is_fully_replicated]
+    assert all(x.shape[0] % 2 == 0 for x in shared)
+    assert bool(shared) == (large == 2), "what is large is shared out by rows, and only that"
+    assert all(x.sharding.is_fully_replicated for x in jax.tree.leaves(two.params))
 
 
 def test_two_devices_score_as_one():

@@ -6,9 +6,11 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from jaxtyping import Int32
 
+from charrnn_jax.products import Precision
+
 SizeName = Literal["S", "M", "L", "W"]
 CellName = Literal["lstm", "gru", "elman"]
-Precision = Literal["float32", "bfloat16"]
+
 LEARNING_RATE = 1e-3
 CLIP = 1.0
 
