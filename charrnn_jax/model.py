@@ -1,7 +1,6 @@
 """The language model: it names parameters, and calls the functions of the other files."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
@@ -9,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import CELLS, State
+from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.losses import Output, linear, token_nats
@@ -32,7 +32,8 @@ class LanguageModel(nn.Module):
 
     `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): it needs E = H.
     `dropout` is the rate on the non-recurrent connections, for calls that bring a key. `precision` is that of the
-    operands of every product; parameters, sums, state and softmax are float32 whatever it is.
+    operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has an
+    NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, over more than one step.
     """
 
     vocab_size: int
@@ -44,6 +45,7 @@ class LanguageModel(nn.Module):
     tied: bool = False
     dropout: float = 0.0
     precision: Precision = "float32"
+    cudnn: bool = False
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -67,11 +69,10 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
         drop = self._dropper(key)
-        run = partial(fast_scan, CELLS[self.cell], precision=self.precision)
-        last, h = run(self.layers[0], self._first_pre_activation(ids, drop), state[0])
+        last, h = self._first_layer(ids, state[0], drop)
         states = [last]
         for i, layer in enumerate(self.layers[1:], start=1):
-            last, h = run(layer, project(layer, drop(i, h), self.precision), state[i])
+            last, h = self._layer(layer, drop(i, h), state[i])
             states.append(last)
         return tuple(states), drop(self.num_layers, h)
 
@@ -101,15 +102,32 @@ class LanguageModel(nn.Module):
 
         return drop
 
-    def _first_pre_activation(self, ids: Ids, drop: Callable[[int, Array], Array]) -> Float[Array, "T B GH"]:
+    def _first_layer(
+        self, ids: Ids, state: State, drop: Callable[[int, Array], Array]
+    ) -> tuple[State, Float[Array, "T B H"]]:
         first = self.layers[0]
         if self.input_mode == "direct":
-            return embed_lookup(first.W, ids) + first.b[None, None, :]
-        if self.input_mode == "one_hot":
-            return project(first, drop(0, embed_one_hot(self.table, ids)), self.precision)
-        if self.dropout == 0.0 and self.vocab_size < ids.size:
-            return embed_lookup(fold(self.table, first.W, first.b, self.precision), ids)
-        return project(first, drop(0, embed_lookup(self.table, ids)), self.precision)
+            return self._recurrence(first, embed_lookup(first.W, ids) + first.b[None, None, :], state)
+        if self._folds(ids):
+            return self._recurrence(first, embed_lookup(fold(self.table, first.W, first.b, self.precision), ids), state)
+        embed = embed_one_hot if self.input_mode == "one_hot" else embed_lookup
+        return self._layer(first, drop(0, embed(self.table, ids)), state)
+
+    def _folds(self, ids: Ids) -> bool:
+        """Whether the embedding is folded into the input projection: nothing in between, and fewer rows than tokens."""
+        nothing_between = self.input_mode == "lookup" and self.dropout == 0.0 and not self._runs_on_cudnn(ids)
+        return nothing_between and self.vocab_size < ids.size
+
+    def _runs_on_cudnn(self, x: Array) -> bool:
+        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and x.shape[0] > 1
+
+    def _layer(self, layer: Layer, x: Float[Array, "T B X"], state: State) -> tuple[State, Float[Array, "T B H"]]:
+        if self._runs_on_cudnn(x):
+            return cudnn_lstm(layer, x, state)
+        return self._recurrence(layer, project(layer, x, self.precision), state)
+
+    def _recurrence(self, layer: Layer, u: Float[Array, "T B GH"], state: State) -> tuple[State, Float[Array, "T B H"]]:
+        return fast_scan(CELLS[self.cell], layer, u, state, self.precision)
 
 
 def score(

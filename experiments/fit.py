@@ -21,13 +21,9 @@ from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.streams import Streams, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.words import count_words
-from charrnn_jax.training import (
-    EvalState,
-    init_train_state,
-    make_eval_step,
-    make_train_step,
-)
+from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
 from charrnn_jax.types import Array, Params
+from experiments.process import on_nvidia
 from experiments.shell import console, track
 
 SCORED_STREAMS = 32
@@ -66,6 +62,7 @@ class Trainer:
     """A model, its optimiser and its text, compiled: `run` takes the train state from one point to the next."""
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, text: str, schedule: Schedule, seed: int):
+        model = model.clone(cudnn=on_nvidia())
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
         ids = tokenizer.encode(text)
         self.streams = fold_streams(ids, tokenizer.start_id, schedule.batch_size, schedule.length)

@@ -4,10 +4,10 @@ import os
 import platform
 import sys
 
+import jax
+
 MALLOC = ("hugetlb=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
 TUNABLES = ":".join(f"glibc.malloc.{tunable}" for tunable in MALLOC)
-
-
 XLA = (
     "--xla_cpu_multi_thread_eigen=false",
     # The one that would order operations for many threads leaves a core that has a device of its own 5 % slower.
@@ -15,18 +15,30 @@ XLA = (
 )
 
 
-def prepare() -> None:
-    """Makes every core a device and keeps memory, in huge pages, from one step to the next: starts Python once more.
+def settings() -> dict[str, str]:
+    """The environment variables that make every core a device and keep memory, in huge pages, between steps.
 
     Two cores that share the small products inside a recurrence wait for each other; with half of the streams each
     they meet once a step. Buffers that go back to the system are zeroed and faulted in anew at every step, 4 KiB at a
-    time; glibc reads how it is to keep them when a process starts, and only then.
+    time. What the user has set stays.
     """
-    flags = os.environ.get("XLA_FLAGS", "")
+    flags, ours = os.environ.get("XLA_FLAGS", ""), {}
     if "xla_force_host_platform_device_count" not in flags:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ours = f"--xla_force_host_platform_device_count={cores}", *XLA
-        os.environ["XLA_FLAGS"] = " ".join([flags, *ours]).strip()
+        ours["XLA_FLAGS"] = " ".join([flags, f"--xla_force_host_platform_device_count={cores}", *XLA]).strip()
     if platform.libc_ver()[0] == "glibc" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = TUNABLES
+        ours["GLIBC_TUNABLES"] = TUNABLES
+    return ours
+
+
+def prepare() -> None:
+    """Gives this process those settings: glibc reads its own when a process starts, so that Python starts once more."""
+    ours = settings()
+    os.environ.update(ours)
+    if "GLIBC_TUNABLES" in ours:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def on_nvidia() -> bool:
+    """Whether JAX computes on an NVIDIA GPU: its own LSTM is then chosen (`LanguageModel.cudnn`)."""
+    return "NVIDIA" in jax.devices()[0].device_kind

@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -30,7 +30,7 @@ import numpy as np
 from charrnn_jax.errors import InputError
 from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
-from experiments.process import TUNABLES
+from experiments.process import TUNABLES, settings
 from experiments.report.speed import draw_ratios, speed_table
 from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
 
@@ -83,7 +83,7 @@ def main(config: Config) -> None:
 
 def row_of(cell: CellName, name: SizeName, precision: Precision, setting: Setting, rounds: int) -> dict[str, Any]:
     """One line of the table."""
-    with workers(cell, name, precision, EQUAL if setting == "equal" else {}) as running:
+    with workers(environments(setting), cell, name, precision) as running:
         seconds = take_turns(running, rounds)
     ours, peak = np.array(seconds["ours"]), np.array(seconds["peak"])
     size = SIZES[name]
@@ -102,6 +102,12 @@ def row_of(cell: CellName, name: SizeName, precision: Precision, setting: Settin
     }
 
 
+def environments(setting: Setting) -> dict[str, dict[str, str]]:
+    """What is set for the process of each program, beside what the user has set."""
+    every = EQUAL if setting == "equal" else {}
+    return {program: every | (settings() if program == "ours" else {}) for program in PROGRAMS}
+
+
 def flops(cell: CellName, size: Size) -> float:
     """Of the products of a step: two a weight and token forward, four backward; the look-up is free."""
     inputs = [size.E] + [size.H] * (size.L - 1)
@@ -110,13 +116,15 @@ def flops(cell: CellName, size: Size) -> float:
 
 
 @contextmanager
-def workers(cell: str, size: str, precision: str, settings: dict[str, str]) -> Iterator[dict[str, subprocess.Popen]]:
-    """A process for each program, compiled and waiting."""
+def workers(
+    programs: Mapping[str, dict[str, str]], cell: str, size: str, precision: str
+) -> Iterator[dict[str, subprocess.Popen]]:
+    """A process for each program, with the variables set for it, compiled and waiting."""
     running: dict[str, subprocess.Popen] = {}
     try:
-        for program in PROGRAMS:
+        for program, variables in programs.items():
             command = [sys.executable, "-m", "experiments.peers.worker", program, cell, size, precision]
-            pipe, environment = subprocess.PIPE, {**os.environ, **settings}
+            pipe, environment = subprocess.PIPE, {**os.environ, **variables}
             running[program] = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
             answer(running[program], program)
         yield running

@@ -1,4 +1,4 @@
-"""This project: its model, its training step, its process."""
+"""This project: its model and its training step."""
 
 from functools import partial
 
@@ -10,14 +10,13 @@ from charrnn_jax.text.streams import batch_at, fold_streams
 from charrnn_jax.training import init_train_state, make_train_step
 from experiments.fit import Schedule, make_optimizer
 from experiments.peers.work import LEARNING_RATE, Step, Work, text_of
-from experiments.process import prepare
+from experiments.process import on_nvidia
 
 
 def make_step(work: Work) -> Step:
     """As `experiments.train` takes its steps."""
-    prepare()
     V, E, H, L, B, T = work.size
-    model = LanguageModel(V, E, H, L, work.cell, precision=work.precision)
+    model = LanguageModel(V, E, H, L, work.cell, precision=work.precision, cudnn=on_nvidia())
     optimizer = make_optimizer(Schedule(10**6, B, T, LEARNING_RATE))
     mesh = mesh_of(jax.devices(), B)
     spread = partial(spread_gradient, mesh=mesh)

@@ -57,3 +57,7 @@ def window_of(size: Size) -> tuple[Int32[np.ndarray, "T B"], Int32[np.ndarray, "
     inputs = ids[:-1].reshape(size.B, size.T).T
     targets = ids[1:].reshape(size.B, size.T).T
     return np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
+
+
+TOKENS = 512
+"""What a program writes in one turn of sampling."""
