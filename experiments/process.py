@@ -6,7 +6,7 @@ import sys
 
 import jax
 
-MALLOC = ("hugetlb=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
+MALLOC = ("hugetlb=1", "arena_max=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
 TUNABLES = ":".join(f"glibc.malloc.{tunable}" for tunable in MALLOC)
 XLA = (
     "--xla_cpu_multi_thread_eigen=false",
