@@ -165,8 +165,8 @@ class ParameterCount(NamedTuple):
 
 
 def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:
-    """The state before the first token of `batch_size` streams: zeros, for each layer."""
-    return (CELLS[model.cell].init(batch_size, model.hidden_size),) * model.num_layers
+    """The state before the first token of `batch_size` streams: zeros, for each layer arrays of its own."""
+    return tuple(CELLS[model.cell].init(batch_size, model.hidden_size) for _ in range(model.num_layers))
 
 
 def init_params(model: LanguageModel, key: Array) -> Params:

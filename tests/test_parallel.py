@@ -1,6 +1,7 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -27,9 +28,10 @@ def trained(devices):
     mesh = mesh_of(jax.devices()[:devices], 4)
     assert mesh.size == devices
     spread = partial(spread_gradient, mesh=mesh)
-    state = place(init_train_state(PARAMS, optimizer, init_state(MODEL, 4)), mesh)
+    params = jax.tree.map(jnp.copy, PARAMS)  # a step takes what it is given
+    state = place(init_train_state(params, optimizer, init_state(MODEL, 4)), mesh)
     step = make_train_step(partial(score, MODEL), optimizer, jax.random.key(1), 0.0, spread)
-    step = jax.jit(step, out_shardings=(layout(state, mesh), None))
+    step = jax.jit(step, donate_argnums=0, out_shardings=(layout(state, mesh), None))
     streams, metrics = fold_streams(IDS, 0, 4, 16), []
     for n in range(20):
         state, reported = step(state, batch_at(streams, n))
