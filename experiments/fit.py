@@ -1,4 +1,4 @@
-"""One model on one text: the loops around the pure steps, and the three `jit`s of a run."""
+"""One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
 
 import itertools
 import time
@@ -21,7 +21,7 @@ from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.streams import Streams, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.words import count_words
-from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
+from charrnn_jax.training import EvalState, TrainState, init_train_state, make_eval_step, make_train_step
 from charrnn_jax.types import Array, Params
 from experiments.process import on_nvidia
 from experiments.shell import console, track
@@ -71,8 +71,11 @@ class Trainer:
         params_key, dropout_key, _ = split_seed(seed)
         optimizer = make_optimizer(schedule)
         mesh = mesh_of(jax.devices(), schedule.batch_size)
-        carry = init_state(model, schedule.batch_size)
-        self.state = place(init_train_state(init_params(model, params_key), optimizer, carry), mesh)
+
+        def begin(key: Array) -> TrainState:
+            return init_train_state(init_params(model, key), optimizer, init_state(model, schedule.batch_size))
+
+        self.state = place(jax.jit(begin)(params_key), mesh)  # one program: step by step, each operation would be one
         spread = partial(spread_gradient, mesh=mesh)
         train_step = make_train_step(partial(score, model), optimizer, dropout_key, schedule.drop_state, spread)
         compiled = jax.jit(train_step, donate_argnums=0, out_shardings=(layout(self.state, mesh), None))

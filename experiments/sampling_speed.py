@@ -22,7 +22,7 @@ from experiments.process import settings
 from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
 from experiments.speed import take_turns, workers
 
-PROGRAMS = {"ours": "sample_ours", "torch": "sample_torch"}
+PROGRAMS = {"ours": "ours_sampling", "torch": "torch_sampling"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def main(config: Config) -> None:
 
 def row_of(size: SizeName, rounds: int) -> dict:
     """Tokens a second of both, and their ratio."""
-    with workers({"sample_ours": settings(), "sample_torch": {}}, "lstm", size, "float32") as running:
+    with workers({"ours_sampling": settings(), "torch_sampling": {}}, "lstm", size, "float32") as running:
         seconds = {name: np.array(taken) for name, taken in take_turns(running, rounds).items()}
-    ratios = seconds["sample_torch"] / seconds["sample_ours"]
+    ratios = seconds["torch_sampling"] / seconds["ours_sampling"]
     return {
         "size": size,
         "tokens_per_second": {name: TOKENS / float(np.median(seconds[module])) for name, module in PROGRAMS.items()},

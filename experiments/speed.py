@@ -10,7 +10,8 @@ A step is forward, backward, clip by global norm, Adam. Every program runs in a 
 with the others, so that none inherits another's allocator or threads and all see the same noise. A ratio is the
 median over rounds of the other's time over ours in the same round: above 1, we are faster. In the setting
 `installed` every program runs as a user starts it, ours with what its experiments set (see experiments/process.py);
-in `equal` all of them get the allocator settings that were found best for such a machine.
+in `equal` all of them get the allocator settings that were found best for such a machine. In bfloat16, our own step
+in float32 takes its turns too. On an NVIDIA GPU so does `jax.experimental.rnn` (cuDNN), and size X comes in.
 """
 
 import json
@@ -18,7 +19,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
@@ -30,12 +31,13 @@ import numpy as np
 from charrnn_jax.errors import InputError
 from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
-from experiments.process import TUNABLES, settings
+from experiments.process import TUNABLES, on_nvidia, settings
 from experiments.report.speed import draw_ratios, speed_table
 from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
 
 Setting = Literal["installed", "equal"]
 PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")
+OURS = ("ours", "ours_float32")
 GATES = {"lstm": 4, "gru": 3, "elman": 1}
 EQUAL = {"GLIBC_TUNABLES": TUNABLES}
 TURN = 0.3
@@ -46,8 +48,8 @@ TURN = 0.3
 class Config:
     """What to time."""
 
-    sizes: tuple[SizeName, ...] = get_args(SizeName)
-    """S: 65 characters, 128 hidden units; M: 2 x 256; L: 2 x 512; W: 10,000 words, 256."""
+    sizes: tuple[SizeName, ...] | None = None
+    """S: 65 characters, 128 hidden units; M: 2 x 256; L: 2 x 512; W: 10,000 words, 256; X, for a GPU: 1024."""
     cells: tuple[CellName, ...] = get_args(CellName)
     """The recurrent cells."""
     precisions: tuple[Precision, ...] = get_args(Precision)
@@ -72,7 +74,7 @@ def main(config: Config) -> None:
     rows = []
     for precision, setting in product(config.precisions, config.settings):
         some = []
-        for cell, size in product(config.cells, config.sizes):
+        for cell, size in product(config.cells, config.sizes or sizes_here()):
             some.append(row_of(cell, size, precision, setting, config.rounds))
             write_json(out / "speed.json", report(rows + some))
         rows += some
@@ -83,7 +85,7 @@ def main(config: Config) -> None:
 
 def row_of(cell: CellName, name: SizeName, precision: Precision, setting: Setting, rounds: int) -> dict[str, Any]:
     """One line of the table."""
-    with workers(environments(setting), cell, name, precision) as running:
+    with workers(environments(programs_for(cell, precision), setting), cell, name, precision) as running:
         seconds = take_turns(running, rounds)
     ours, peak = np.array(seconds["ours"]), np.array(seconds["peak"])
     size = SIZES[name]
@@ -102,10 +104,22 @@ def row_of(cell: CellName, name: SizeName, precision: Precision, setting: Settin
     }
 
 
-def environments(setting: Setting) -> dict[str, dict[str, str]]:
+def sizes_here() -> tuple[SizeName, ...]:
+    """The sizes that are timed where none is asked for."""
+    return tuple(name for name in SIZES if name != "X" or on_nvidia())
+
+
+def programs_for(cell: CellName, precision: Precision) -> tuple[str, ...]:
+    """Which programs there are for that work."""
+    in_float32 = ("ours_float32",) if precision == "bfloat16" else ()
+    cudnn = ("cudnn",) if on_nvidia() and (cell, precision) == ("lstm", "float32") else ()
+    return (*PROGRAMS, *in_float32, *cudnn)
+
+
+def environments(programs: Sequence[str], setting: Setting) -> dict[str, dict[str, str]]:
     """What is set for the process of each program, beside what the user has set."""
     every = EQUAL if setting == "equal" else {}
-    return {program: every | (settings() if program == "ours" else {}) for program in PROGRAMS}
+    return {program: every | (settings() if program in OURS else {}) for program in programs}
 
 
 def flops(cell: CellName, size: Size) -> float:
@@ -168,4 +182,5 @@ def report(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several programs share a GPU
     run(main, Config, __doc__)

@@ -3,6 +3,7 @@
 import os
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # nothing that an earlier run compiled, nothing left behind
 
 import jax
 from jaxtyping import install_import_hook

@@ -8,7 +8,7 @@ from jaxtyping import Int32
 
 from charrnn_jax.products import Precision
 
-SizeName = Literal["S", "M", "L", "W"]
+SizeName = Literal["S", "M", "L", "W", "X"]
 CellName = Literal["lstm", "gru", "elman"]
 
 LEARNING_RATE = 1e-3
@@ -26,11 +26,12 @@ class Size(NamedTuple):
     T: int
 
 
-SIZES = {
+SIZES: dict[SizeName, Size] = {
     "S": Size(V=65, E=64, H=128, L=1, B=64, T=64),
     "M": Size(V=65, E=128, H=256, L=2, B=64, T=64),
     "L": Size(V=65, E=128, H=512, L=2, B=64, T=64),
     "W": Size(V=10_000, E=256, H=256, L=1, B=32, T=35),
+    "X": Size(V=65, E=128, H=1024, L=1, B=128, T=256),
 }
 
 

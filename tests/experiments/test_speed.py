@@ -7,6 +7,7 @@ import pytest
 from charrnn_jax.errors import InputError
 from experiments import speed
 from experiments.peers.work import SIZES, Size, Work, window_of
+from experiments.process import TUNABLES, settings
 
 TINY = Size(V=7, E=4, H=5, L=2, B=4, T=6)
 PEERS = {"ours": "jax", "naive": "jax", "flax": "flax", "haiku": "haiku", "torch": "torch"}
@@ -33,12 +34,37 @@ def test_the_work_of_a_step_is_six_operations_a_weight_and_token():
     assert speed.flops("elman", TINY) == 6 * 24 * ((4 + 5) * 5 + (5 + 5) * 5 + 5 * 7)
 
 
+def test_bfloat16_is_measured_against_our_own_float32():
+    assert set(speed.programs_for("gru", "bfloat16")) - set(speed.programs_for("gru", "float32")) == {"ours_float32"}
+    steps = {
+        name: importlib.import_module(f"experiments.peers.{name}").make_step(Work("gru", TINY, precision))
+        for name, precision in [("ours_float32", "bfloat16"), ("ours", "float32")]
+    }
+    assert steps["ours_float32"]() == steps["ours"]()
+
+
+def test_a_gpu_brings_cudnn_and_a_size_of_its_own(monkeypatch):
+    assert "X" not in speed.sizes_here()
+    monkeypatch.setattr(speed, "on_nvidia", lambda: True)
+    assert "X" in speed.sizes_here()
+    assert "cudnn" in speed.programs_for("lstm", "float32")
+    assert "cudnn" not in (*speed.programs_for("gru", "float32"), *speed.programs_for("lstm", "bfloat16"))
+
+
+def test_equal_settings_are_everyones_and_installed_ones_our_own():
+    programs = ("ours", "ours_float32", "torch", "flax")
+    installed, equal = (speed.environments(programs, setting) for setting in ("installed", "equal"))
+    assert installed["torch"] == installed["flax"] == {}
+    assert installed["ours"] == installed["ours_float32"] == settings()
+    assert {variables["GLIBC_TUNABLES"] for variables in equal.values()} == {TUNABLES}
+
+
 def test_a_row_compares_programs_that_take_turns(monkeypatch):
     monkeypatch.setattr(speed, "PROGRAMS", ("ours", "naive", "peak"))
     monkeypatch.setattr(speed, "TURN", 0.01)
-    row = speed.row_of("elman", "S", "float32", "installed", rounds=2)
-    assert row["ratio_to"].keys() == {"naive"}
-    assert row["ms"].keys() == {"ours", "naive"}
+    row = speed.row_of("elman", "S", "bfloat16", "installed", rounds=2)
+    assert row["ratio_to"].keys() == {"naive", "ours_float32"}
+    assert row["ms"].keys() == {"ours", "naive", "ours_float32"}
     assert row["tokens_per_second"] == pytest.approx(4096 / (row["ms"]["ours"] / 1e3))
     assert 0 < row["fraction_of_peak"] < 1
     json.dumps(row, allow_nan=False)
