@@ -62,7 +62,8 @@ def _remember(precision: Precision, x: Array, W: Array):
 
 def _gradient(precision: Precision, operands: tuple[Array, Array], dy: Array):
     x, W = operands
-    return product_with_transposed(dy, W, precision), product_of_transposed(x, dy, precision)
+    dx, dW = product_with_transposed(dy, W, precision), product_of_transposed(x, dy, precision)
+    return dx.astype(x.dtype), dW.astype(W.dtype)
 
 
 _product.defvjp(_remember, _gradient)

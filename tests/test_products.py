@@ -54,3 +54,8 @@ def test_operands_already_rounded_are_summed_in_float32():
     x, W, _ = operands(4, 300, 3)
     ready = x.astype(jnp.bfloat16), W.astype(jnp.bfloat16)
     np.testing.assert_array_equal(product(*ready, "bfloat16"), product(x, W, "bfloat16"))
+    gradients = jax.grad(lambda x, W: jnp.sum(product(x, W, "bfloat16")), argnums=(0, 1))
+    exact = gradients(*(a.astype(jnp.float32) for a in ready))
+    for got, wanted in zip(gradients(*ready), exact, strict=True):
+        assert got.dtype == jnp.bfloat16
+        np.testing.assert_allclose(got.astype(jnp.float32), wanted, rtol=0.01, atol=1e-3)
