@@ -33,7 +33,20 @@ def fast_scan(
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State):
-    return _forward(cell, precision, R, b_R, u, state)[0]
+    """Without a derivative no factors are left behind, and u stays as it is."""
+    step_of, R_rounded = linearise(cell).step, rounded(R, precision)
+
+    def step(state: State, u: Array) -> tuple[State, Array]:
+        state, _ = step_of(u, _recurrent(state.h, R_rounded, b_R, precision), state)
+        return state, state.h
+
+    return jax.lax.scan(step, state, u)
+
+
+def _recurrent(h: Array, R: Array, b_R: Array | None, precision: Precision) -> Array:
+    """The recurrent pre-activation `r = h R (+ b_R)`."""
+    r = product(h, R, precision)
+    return r if b_R is None else r + b_R[None, :]
 
 
 def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State):
@@ -41,9 +54,7 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
 
     def step(carry: tuple[State, Array], t: Array) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         state, buffer = carry
-        r = product(state.h, R_rounded, precision)
-        if b_R is not None:
-            r = r + b_R[None, :]
+        r = _recurrent(state.h, R_rounded, b_R, precision)
         state, factors = step_of(_row(buffer, t), r, state)
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 
@@ -76,11 +87,11 @@ def _steps(x: Array) -> Array:
 
 
 def _row(buffer: Array, t: Array) -> Array:
-    return jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False)  # t is in range: buffer[t] would make sure of it
+    return jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False, allow_negative_indices=False)
 
 
 def _set_row(buffer: Array, t: Array, row: Array) -> Array:
-    return jax.lax.dynamic_update_index_in_dim(buffer, row, t, axis=0)
+    return jax.lax.dynamic_update_index_in_dim(buffer, row, t, axis=0, allow_negative_indices=False)
 
 
 _scan.defvjp(_forward, _backward)

@@ -33,7 +33,7 @@ class LanguageModel(nn.Module):
     `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): it needs E = H.
     `dropout` is the rate on the non-recurrent connections, for calls that bring a key. `precision` is that of the
     operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has an
-    NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, over more than one step.
+    NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one step.
     """
 
     vocab_size: int

@@ -69,16 +69,7 @@ class Trainer:
         self.chars_per_token = len(text) / len(ids)
         self.chars_per_step = len(text) / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
-        optimizer = make_optimizer(schedule)
-        mesh = mesh_of(jax.devices(), schedule.batch_size)
-
-        def begin(key: Array) -> TrainState:
-            return init_train_state(init_params(model, key), optimizer, init_state(model, schedule.batch_size))
-
-        self.state = place(jax.jit(begin)(params_key), mesh)  # one program: step by step, each operation would be one
-        spread = partial(spread_gradient, mesh=mesh)
-        train_step = make_train_step(partial(score, model), optimizer, dropout_key, schedule.drop_state, spread)
-        compiled = jax.jit(train_step, donate_argnums=0, out_shardings=(layout(self.state, mesh), None))
+        compiled, self.state = start_training(model, schedule, params_key, dropout_key)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
         self.eval_mesh = mesh_of(jax.devices(), SCORED_STREAMS)
         self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.eval_mesh))
@@ -96,6 +87,19 @@ class Trainer:
         state = place(EvalState(self.state.params, init_state(self.model, SCORED_STREAMS)), self.eval_mesh)
         nats = total_nats(self.eval_step, state, streams)
         return Score(nats, len(ids), count_words(text), len(text))
+
+
+def start_training(model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array):
+    """The jitted step of training, and the state before the first one: both spread over the devices there are."""
+    optimizer, mesh = make_optimizer(schedule), mesh_of(jax.devices(), schedule.batch_size)
+
+    def begin(key: Array) -> TrainState:
+        return init_train_state(init_params(model, key), optimizer, init_state(model, schedule.batch_size))
+
+    state = place(jax.jit(begin)(params_key), mesh)  # one program: unjitted, every operation would be one of its own
+    spread = partial(spread_gradient, mesh=mesh)
+    train_step = make_train_step(partial(score, model), optimizer, step_key, schedule.drop_state, spread)
+    return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None)), state
 
 
 def split_seed(seed: int) -> tuple[Array, Array, Array]:

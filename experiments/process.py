@@ -1,4 +1,4 @@
-"""What our experiments set for their own process before JAX starts, and why."""
+"""What our experiments set for their own process before JAX starts, and why; and what it then runs on."""
 
 import os
 import platform
@@ -40,5 +40,6 @@ def prepare() -> None:
 
 
 def on_nvidia() -> bool:
-    """Whether JAX computes on an NVIDIA GPU: its own LSTM is then chosen (`LanguageModel.cudnn`)."""
-    return "NVIDIA" in jax.devices()[0].device_kind
+    """Whether JAX computes on an NVIDIA GPU: cuDNN's LSTM is then chosen (`LanguageModel.cudnn`). Starts JAX."""
+    device = jax.devices()[0]
+    return device.platform == "gpu" and "cuda" in device.client.platform_version.lower()

@@ -16,6 +16,7 @@ from charrnn_jax.io.checkpoints import restore
 from charrnn_jax.model import init_params, init_state
 from charrnn_jax.sampling import Filters
 from charrnn_jax.training import init_train_state
+from experiments import process
 from experiments.fit import Schedule, make_optimizer, write_samples
 from experiments.run_folder import model_of, read_config, read_tokenizer
 from experiments.shell import banner, console, open_out, require_positive, require_seed, run
@@ -68,7 +69,7 @@ def main(config: Config) -> None:
     template = init_train_state(params, make_optimizer(schedule), init_state(model, schedule.batch_size))
     params = restore(config.run / "checkpoints", template).params
     filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
-    banner(f"Sampling from {config.run}")
+    banner(f"Sampling from {config.run}", trained.precision)
     texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)
     for i, text in enumerate(texts):
         console.rule(f"sample {i}")
@@ -79,4 +80,5 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
+    process.prepare()
     run(main, Config, __doc__)

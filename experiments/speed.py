@@ -59,7 +59,7 @@ class Config:
     rounds: int = 12
     """Turns of each program."""
     quick: bool = False
-    """The LSTM only, as installed, in five rounds."""
+    """The LSTM in float32 only, as installed, in five rounds: whatever else is asked for."""
     out: Path = Path("runs/speed")
     """A new folder for speed.json and speed.png."""
 

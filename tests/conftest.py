@@ -8,7 +8,7 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # nothing that an earlier 
 import jax
 from jaxtyping import install_import_hook
 
-jax.config.update("jax_platforms", "cpu")
+jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS", "cpu"))
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -11,8 +11,8 @@ from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
 from charrnn_jax.recurrence import init_layer, project
+from experiments.process import on_nvidia
 
-HAS_GPU = any("NVIDIA" in device.device_kind for device in jax.devices())
 close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
 
 
@@ -21,7 +21,10 @@ def calls(monkeypatch):
     """Stands JAX's own statement in plain operations of what cuDNN computes in its place; counts the calls."""
     lengths_of_calls = []
 
-    def reference(x, h, c, weights, *, seq_lengths, input_size, hidden_size, num_layers, dropout, bidirectional, **_):
+    def reference(
+        x, h, c, weights, *, seq_lengths, input_size, hidden_size, num_layers, dropout, bidirectional, precision
+    ):
+        assert precision == jax.lax.Precision.HIGHEST, "no TF32"
         sizes = input_size, hidden_size, num_layers
         parts = rnn.unpack_lstm_weights(weights, *sizes, bidirectional=bidirectional)
         lengths_of_calls.append(x.shape[1])
@@ -56,7 +59,7 @@ def test_weights_packed_for_cudnn_are_those_of_the_scan(calls):
     assert calls == [5]
 
 
-@pytest.mark.skipif(not HAS_GPU, reason="cuDNN needs an NVIDIA GPU")
+@pytest.mark.skipif(not on_nvidia(), reason="cuDNN needs an NVIDIA GPU, and JAX_PLATFORMS=cuda")
 def test_cudnn_is_the_scan():
     jax.tree.map(close, gradients(cudnn_lstm), gradients(scanned))
 

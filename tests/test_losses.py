@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from charrnn_jax.losses import Output, chunked_softmax_nats, cross_entropy, linear, softmax_nats, token_nats
+from charrnn_jax.products import rounded
 
 T, B, H, V = 4, 3, 5, 7
 W_KEY, B_KEY, H_KEY, TARGET_KEY = jax.random.split(jax.random.key(0), 4)
@@ -53,8 +54,8 @@ def test_a_target_outside_the_vocabulary_is_nan_and_no_other_target_is(bad):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
-@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 10])
-def test_chunked_is_unchunked_in_value_and_gradient(chunk, dtype, tolerance):
+@pytest.mark.parametrize("chunk", [None, 1, 2, 3, 7, 10])
+def test_each_way_is_plain_cross_entropy_in_value_and_gradient(chunk, dtype, tolerance):
     with jax.enable_x64(dtype == "float64"):
         output, h = jax.tree.map(lambda x: jnp.asarray(x, dtype), (OUTPUT, HIDDEN))
         weights = jnp.arange(T * B, dtype=dtype).reshape(T, B)
@@ -67,7 +68,30 @@ def test_chunked_is_unchunked_in_value_and_gradient(chunk, dtype, tolerance):
             return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(output, h)
 
         close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
-        jax.tree.map(close, gradient(partial(chunked_softmax_nats, chunk=chunk)), gradient(softmax_nats))
+        way = partial(chunked_softmax_nats, chunk=chunk) if chunk else softmax_nats
+        jax.tree.map(close, gradient(way), gradient(plain_nats))
+
+
+@pytest.mark.parametrize("way", [softmax_nats, partial(chunked_softmax_nats, chunk=3)])
+def test_huge_logits_overflow_in_no_way(way):
+    output = Output(OUTPUT.W * 1e4, OUTPUT.b)
+    np.testing.assert_allclose(way(output, HIDDEN, TARGETS), plain_nats(output, HIDDEN, TARGETS), rtol=1e-5)
+    gradient = jax.grad(lambda h: jnp.sum(way(output, h, TARGETS)))(HIDDEN)
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("way", [softmax_nats, partial(chunked_softmax_nats, chunk=3)])
+def test_in_bfloat16_every_way_rounds_alike(way):
+    nats = way(OUTPUT, HIDDEN, TARGETS, precision="bfloat16")
+    assert nats.dtype == jnp.float32
+    np.testing.assert_allclose(nats, plain_nats(OUTPUT, HIDDEN, TARGETS, "bfloat16"), rtol=1e-5)
+
+
+def plain_nats(output, h, targets, precision="float32"):
+    """Through the same product, differentiated by JAX."""
+    W, h = rounded(output.W, precision), rounded(h, precision)
+    logits = jnp.einsum("tbh,hv->tbv", h, W, preferred_element_type=output.b.dtype) + output.b[None, None, :]
+    return cross_entropy(logits, targets)
 
 
 @pytest.mark.parametrize("bad", [-1, V, 10**6])

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 from jax.experimental import rnn
 
 from charrnn_jax.embedding import embed_lookup
-from charrnn_jax.losses import Output, linear
+from charrnn_jax.losses import Output
 from experiments.peers.jax_step import make_jax_step
 from experiments.peers.work import Step, Work
+
+EXACT = jax.lax.Precision.HIGHEST
 
 
 def make_step(work: Work) -> Step:
@@ -27,7 +29,7 @@ def make_step(work: Work) -> Step:
     def logits_of(params: dict, ids: jax.Array) -> jax.Array:
         x = embed_lookup(params["table"], ids).swapaxes(0, 1)
         zero, lengths = jnp.zeros((L, B, H)), jnp.full(B, T, jnp.int32)
-        result: Any = rnn.lstm(x, zero, zero, params["rnn"], lengths, E, H, L, 0.0, False)
-        return linear(params["output"], result[0].swapaxes(0, 1))
+        result: Any = rnn.lstm(x, zero, zero, params["rnn"], lengths, E, H, L, 0.0, False, EXACT)
+        return jnp.dot(result[0].swapaxes(0, 1), params["output"].W, precision=EXACT) + params["output"].b
 
     return make_jax_step(work, params, logits_of)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import CELLS, State
 from charrnn_jax.embedding import embed_lookup
-from charrnn_jax.losses import linear
 from charrnn_jax.model import LanguageModel, init_params, init_state
 from charrnn_jax.recurrence import Layer
 from experiments.peers.jax_step import make_jax_step
@@ -34,7 +33,7 @@ def make_step(work: Work) -> Step:
             for i, state in enumerate(states):
                 after.append(one_layer(params[f"layer_{i}"], x, state))
                 x = after[-1].h
-            return tuple(after), linear(params["output"], x)
+            return tuple(after), x @ params["output"].W + params["output"].b
 
         before = jax.tree.map(lambda s: s.astype(dtype), init_state(model, B))
         return jax.lax.scan(one_token, before, ids)[1]
