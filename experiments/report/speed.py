@@ -16,7 +16,7 @@ COLORS = {
     "cudnn": "#0072b2",
     "ours_float32": "#e69f00",
 }
-NAMES = {"ours_float32": "float32"}
+NAMES = {"ours_float32": "f32"}
 
 
 def speed_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
