@@ -22,7 +22,7 @@ NAMES = {"ours_float32": "f32"}
 def speed_table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     """One line a cell and size: our milliseconds and share of the peak, and how much slower each other program is."""
     others = _programs(rows)
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("\n", no_wrap=True)
     for heading in ("\nms", "\ntokens/s", "of\npeak", *(f"{NAMES.get(name, name)} /\nours" for name in others)):
         table.add_column(heading, justify="right", no_wrap=True)
