@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
 from charrnn_jax.products import Precision, product, rounded, transposed
-from charrnn_jax.recurrence import Layer
+from charrnn_jax.recurrence import Layer, recurrent
 from charrnn_jax.types import Array, Float
 
 
@@ -37,16 +37,10 @@ def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Arra
     step_of, R_rounded = linearise(cell).step, rounded(R, precision)
 
     def step(state: State, u: Array) -> tuple[State, Array]:
-        state, _ = step_of(u, _recurrent(state.h, R_rounded, b_R, precision), state)
+        state, _ = step_of(u, recurrent(state.h, R_rounded, b_R, precision), state)
         return state, state.h
 
     return jax.lax.scan(step, state, u)
-
-
-def _recurrent(h: Array, R: Array, b_R: Array | None, precision: Precision) -> Array:
-    """The recurrent pre-activation `r = h R (+ b_R)`."""
-    r = product(h, R, precision)
-    return r if b_R is None else r + b_R[None, :]
 
 
 def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State):
@@ -54,7 +48,7 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
 
     def step(carry: tuple[State, Array], t: Array) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         state, buffer = carry
-        r = _recurrent(state.h, R_rounded, b_R, precision)
+        r = recurrent(state.h, R_rounded, b_R, precision)
         state, factors = step_of(_row(buffer, t), r, state)
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 

@@ -44,6 +44,14 @@ def project(layer: Layer, x: Float[Array, "T B X"], precision: Precision = "floa
     return (u + layer.b[None, :]).reshape(T, B, -1)
 
 
+def recurrent(
+    h: Float[Array, "B H"], R: Float[Array, "H GH"], b_R: Float[Array, "GH"] | None, precision: Precision = "float32"
+) -> Float[Array, "B GH"]:
+    """The recurrent pre-activation of one step, `r = h R (+ b_R)`."""
+    r = product(h, R, precision)
+    return r if b_R is None else r + b_R[None, :]
+
+
 def scan(
     cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State, precision: Precision = "float32"
 ) -> tuple[State, Float[Array, "T B H"]]:
@@ -53,10 +61,7 @@ def scan(
     """
 
     def step(state: State, u: Float[Array, "B GH"]) -> tuple[State, Float[Array, "B H"]]:
-        r = product(state.h, layer.R, precision)
-        if layer.b_R is not None:
-            r = r + layer.b_R[None, :]
-        state = cell.apply(u, r, state)
+        state = cell.apply(u, recurrent(state.h, layer.R, layer.b_R, precision), state)
         return state, state.h
 
     return jax.lax.scan(step, state, u)

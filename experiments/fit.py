@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.stages import Wrapped
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
@@ -89,7 +90,9 @@ class Trainer:
         return Score(nats, len(ids), count_words(text), len(text))
 
 
-def start_training(model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array):
+def start_training(
+    model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array
+) -> tuple[Wrapped, TrainState]:
     """The jitted step of training, and the state before the first one: both spread over the devices there are."""
     optimizer, mesh = make_optimizer(schedule), mesh_of(jax.devices(), schedule.batch_size)
 

@@ -178,7 +178,7 @@ def take_turns(
     return taken
 
 
-def time_calls(function: Compiled, arguments: tuple[Array, ...], calls: int) -> tuple[float, Any]:
+def time_calls(function: Compiled, arguments: tuple[Any, ...], calls: int) -> tuple[float, Any]:
     """Seconds a call, and what the last one returned."""
     start, result = perf_counter(), None
     for _ in range(calls):

@@ -51,12 +51,13 @@ def main(config: Config) -> None:
 
 def row_of(size: SizeName, rounds: int) -> dict:
     """Tokens a second of both, and their ratio."""
-    with workers({"ours_sampling": settings(), "torch_sampling": {}}, "lstm", size, "float32") as running:
-        seconds = {name: np.array(taken) for name, taken in take_turns(running, rounds).items()}
-    ratios = seconds["torch_sampling"] / seconds["ours_sampling"]
+    with workers({PROGRAMS["ours"]: settings(), PROGRAMS["torch"]: {}}, "lstm", size, "float32") as running:
+        taken = take_turns(running, rounds)
+    seconds = {name: np.array(taken[module]) for name, module in PROGRAMS.items()}
+    ratios = seconds["torch"] / seconds["ours"]
     return {
         "size": size,
-        "tokens_per_second": {name: TOKENS / float(np.median(seconds[module])) for name, module in PROGRAMS.items()},
+        "tokens_per_second": {name: TOKENS / float(np.median(some)) for name, some in seconds.items()},
         "ratio_to_torch": float(np.median(ratios)),
         "ratio_quartiles": np.percentile(ratios, (25, 75)).tolist(),
     }

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import jax
@@ -26,6 +25,7 @@ from rich.table import Table
 from charrnn_jax.losses import LOGITS, Output, chunked_softmax_nats, softmax_nats
 from charrnn_jax.types import Array
 from experiments import process
+from experiments.one_hot_vs_lookup import time_calls
 from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
 
 MIB = 2**20
@@ -71,11 +71,9 @@ def measure(config: Config) -> list[dict[str, Any]]:
     compiled = {name: compile_with(arguments, way) for name, way in ways.items()}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for name in [*ways, *list(ways) * config.rounds]:  # the first turns warm up
-        begun = perf_counter()
-        jax.block_until_ready(compiled[name](*arguments))
-        seconds[name].append(perf_counter() - begun)
+        seconds[name].append(time_calls(compiled[name], arguments, 1)[0])
     whole = np.array(seconds["whole"][1:])
-    bytes_of = {name: planned_bytes(function) for name, function in compiled.items()}
+    bytes_of = {name: temporary_bytes(function) for name, function in compiled.items()}
     return [
         {
             "way": name,
@@ -101,8 +99,8 @@ def compile_with(arguments: tuple[Output, Array, Array], way: Callable[..., Arra
     return jax.jit(partial(loss_and_gradient, way)).lower(*arguments).compile()
 
 
-def planned_bytes(function: Compiled) -> int:
-    """The temporary memory of a compiled program."""
+def temporary_bytes(function: Compiled) -> int:
+    """Temporary values, as XLA plans them; results are the same whichever the way."""
     analysis: Any = function.memory_analysis()
     return analysis.temp_size_in_bytes
 
