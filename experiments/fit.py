@@ -1,5 +1,6 @@
 """One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -14,12 +15,12 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
-from charrnn_jax.parallel import Step, layout, mesh_of, place, spread_evaluation, spread_gradient
+from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
-from charrnn_jax.text.streams import Streams, Tokens, batch_at, fold_for_scoring, fold_streams
+from charrnn_jax.text.streams import Tokens, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.training import EvalState, TrainState, init_train_state, make_eval_step, make_train_step
-from charrnn_jax.types import Array, Params
+from charrnn_jax.types import Array, Float, Params
 from experiments.process import on_nvidia
 
 SCORED_STREAMS = 32
@@ -58,8 +59,7 @@ class Trainer:
         compiled, self.state = start_training(model, schedule, params_key, dropout_key)
         self.mesh = mesh_of(jax.devices(), schedule.batch_size)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
-        self.eval_mesh = mesh_of(jax.devices(), SCORED_STREAMS)
-        self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.eval_mesh))
+        self.scorer = Scorer(model, tokenizer)
 
     def goes_on_from(self, state: TrainState) -> None:
         """Takes the place of the state of now."""
@@ -76,9 +76,36 @@ class Trainer:
 
     def evaluate(self, tokens: Tokens) -> Score:
         """The score of a text under the parameters of now."""
-        streams = fold_for_scoring(tokens.ids, self.tokenizer.start_id, SCORED_STREAMS)
-        state = place(EvalState(self.state.params, init_state(self.model, SCORED_STREAMS)), self.eval_mesh)
-        return Score(total_nats(self.eval_step, state, streams), len(tokens.ids), tokens.words, tokens.chars)
+        return self.scorer.score(self.state.params, tokens)
+
+
+class Scorer:
+    """A model, compiled to say what each token of a text costs."""
+
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer):
+        self.model, self.start_id, self.mesh = model, tokenizer.start_id, mesh_of(jax.devices(), SCORED_STREAMS)
+        self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.mesh))
+
+    def score(self, params: Params, tokens: Tokens) -> Score:
+        """The whole text, summed in double precision."""
+        costs = (np.sum(nats, dtype=np.float64) for _, nats in self._costs(params, tokens))
+        return Score(float(sum(costs)), len(tokens.ids), tokens.words, tokens.chars)
+
+    def surprisal(self, params: Params, tokens: Tokens) -> Float[np.ndarray, "N"]:
+        """The nats of each token."""
+        nats = np.zeros(len(tokens.ids))
+        places = fold_for_scoring(np.arange(len(nats), dtype=np.int32), 0, SCORED_STREAMS)
+        for n, cost in self._costs(params, tokens):
+            batch = batch_at(places, n)  # of the same text, each token its own place
+            nats[batch.targets[batch.weights > 0]] = cost[batch.weights > 0]
+        return nats
+
+    def _costs(self, params: Params, tokens: Tokens) -> Iterator[tuple[int, np.ndarray]]:
+        streams = fold_for_scoring(tokens.ids, self.start_id, SCORED_STREAMS)
+        state = place(EvalState(params, init_state(self.model, SCORED_STREAMS)), self.mesh)
+        for n in range(streams.windows):
+            state, nats = self.eval_step(state, batch_at(streams, n))
+            yield n, np.asarray(nats)
 
 
 def start_training(
@@ -143,15 +170,6 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda g: g * factor, gradient)
 
     return optax.stateless(shorten)
-
-
-def total_nats(eval_step: Step, state: EvalState, streams: Streams) -> float:
-    """The nats of every token of the streams, summed in double precision."""
-    total = 0.0
-    for n in range(streams.windows):
-        state, nats = eval_step(state, batch_at(streams, n))
-        total += float(np.sum(np.asarray(nats), dtype=np.float64))
-    return total
 
 
 def write_samples(

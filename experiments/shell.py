@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from charrnn_jax.errors import InputError, TrainingError
+from charrnn_jax.metrics import Score
 from experiments.command_line import read_command_line
 from experiments.interruption import Interrupted, terminate
 
@@ -125,6 +126,14 @@ def open_out(folder: Path) -> Path:
     refuse_used(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def print_score(name: str, score: Score) -> None:
+    """Every figure that compares, in two lines."""
+    console.print(
+        f"  {name}: {score.bits_per_char:.4f} bits/char, {score.nats / score.tokens:.4f} nats/token,\n"
+        f"    perplexity {score.perplexity_per_token:.2f} per token, {score.perplexity_per_word:.1f} per word"
+    )
 
 
 @contextmanager

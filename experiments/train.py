@@ -23,7 +23,7 @@ from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.run_config import Config, check, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_state, locked, open_journal, read_run
-from experiments.shell import banner, console, environment, open_out, refuse_used, run
+from experiments.shell import banner, console, environment, open_out, print_score, refuse_used, run
 
 
 class Run(NamedTuple):
@@ -110,10 +110,7 @@ def finish(config: Config, trainer: Trainer, corpus: Corpus, lines: list[Line]) 
     }
     write_json(config.out / "results.json", results)
     for split, score in scores.items():
-        console.print(
-            f"  {split}: {score.bits_per_char:.4f} bits/char, {score.nats / score.tokens:.4f} nats/token,\n"
-            f"    perplexity {score.perplexity_per_token:.2f} per token, {score.perplexity_per_word:.1f} per word"
-        )
+        print_score(split, score)
     console.print(f"\nwrote {config.out}: python -m experiments.sample --run {config.out}", soft_wrap=True)
 
 

@@ -36,6 +36,8 @@ class Found(NamedTuple):
     path: Path
     step: int
     about: dict[str, Any]
+    arrays: dict[str, str]
+    """The type and shape of each array, by its place in the state."""
     damaged: tuple[str, ...] = ()
     """What was wrong with those that would have come before it."""
 
@@ -93,8 +95,10 @@ def find(folder: Path, which: Which = "last") -> Found:
     damaged = []
     for path in ordered:
         try:
-            return Found(path, int(path.name), _checked(path), tuple(damaged))
-        except (ValueError, OSError) as error:
+            manifest = _checked(path)
+            about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+            return Found(path, manifest["step"], about, manifest["arrays"], tuple(damaged))
+        except (ValueError, LookupError, OSError) as error:
             damaged.append(f"checkpoint {path.name} is damaged ({' '.join(str(error).split())})")
     if damaged:
         raise InputError(f"{folder} holds no whole checkpoint: {'; '.join(damaged)}: train again")
@@ -103,16 +107,17 @@ def find(folder: Path, which: Which = "last") -> Found:
 
 def load(found: Found, template: TrainState) -> TrainState:
     """The state of a checkpoint, in NumPy arrays; `template` gives shapes and types. Raises InputError for another."""
-    wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
-    try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            state = checkpointer.restore((found.path / STATE).absolute(), wanted)
-        same = jax.tree.map(lambda x, like: (x.shape, x.dtype) == (like.shape, like.dtype), state, wanted)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"checkpoint {found.path} cannot be read ({' '.join(str(error).split())[:200]})") from None
-    if not all(jax.tree.leaves(same)):
+    if _arrays(template) != found.arrays:
         raise InputError(f"checkpoint {found.path} is of another model: give its own configuration")
+    wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+    with ocp.StandardCheckpointer() as checkpointer:
+        state = checkpointer.restore((found.path / STATE).absolute(), wanted)
     return jax.tree.map(np.asarray, state)
+
+
+def _arrays(state: TrainState) -> dict[str, str]:
+    leaves, _ = jax.tree.flatten_with_path(state)
+    return {jax.tree_util.keystr(place): f"{x.dtype} {list(x.shape)}" for place, x in leaves}
 
 
 def _write(folder: Path, state: TrainState, about: str, score: float | None) -> None:
@@ -124,7 +129,7 @@ def _write(folder: Path, state: TrainState, about: str, score: float | None) -> 
             checkpointer.save((part / STATE).absolute(), state)
         (part / ABOUT).write_text(about, encoding="utf-8")
         files = {str(path.relative_to(part)): sha256(path.read_bytes()) for path in _files(part)}
-        manifest = {"format": FORMAT, "step": step, "score": score, "files": files}
+        manifest = {"format": FORMAT, "step": step, "score": score, "arrays": _arrays(state), "files": files}
         (part / MANIFEST).write_text(json.dumps(manifest | {"seal": _seal(manifest)}, indent=1), encoding="utf-8")
         _to_disk([*_files(part), *(path for path in part.rglob("*") if path.is_dir()), part])
         if final.exists():
@@ -151,7 +156,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path) -> dict[str, Any]:
-    """What a checkpoint says about itself. Raises ValueError where a file is not what was written."""
+    """The manifest of a checkpoint that is whole. Raises ValueError where a file is not what was written."""
     manifest = _manifest(path)
     if manifest["step"] != int(path.name):
         raise ValueError(f"it was written at step {manifest['step']}")
@@ -163,7 +168,7 @@ def _checked(path: Path) -> dict[str, Any]:
             raise ValueError(f"{name} has changed")
     if {str(file.relative_to(path)) for file in _files(path)} != {*files, MANIFEST}:
         raise ValueError("it has files of another")
-    return json.loads((path / ABOUT).read_text(encoding="utf-8"))
+    return manifest
 
 
 def _prune(folder: Path, keep: int) -> None:

@@ -7,7 +7,8 @@ import pytest
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import count_parameters
 from experiments.char_vs_word import Config, main
-from experiments.contender import measure, solve_hidden_size
+from experiments.contender import solve_hidden_size
+from experiments.fit import Trainer
 
 MODEL_FIELDS = {
     "vocab_size",
@@ -51,24 +52,38 @@ def test_the_comparison_writes_results_that_compare(tmp_path, text):
         }
 
 
-def test_a_comparison_cut_short_goes_on(tmp_path, text, monkeypatch):
-    out, seen = tmp_path / "out", []
+def test_a_comparison_cut_short_goes_on_in_the_middle_of_a_run(tmp_path, text, monkeypatch):
+    main(small(text, tmp_path / "whole"))
+    out, taken, take_step = tmp_path / "out", [], Trainer.take_step
 
-    def measure_twice_and_die(contender, *arguments):
-        if len(seen) == 2:
-            raise KeyboardInterrupt
-        seen.append(contender.name)
-        return measure(contender, *arguments)
+    def take_step_or_die(trainer, n):
+        if len(taken) == 7:
+            raise KeyboardInterrupt  # as suddenly as a kill: nothing is saved
+        taken.append(n)
+        return take_step(trainer, n)
 
-    monkeypatch.setattr("experiments.char_vs_word.measure", measure_twice_and_die)
+    monkeypatch.setattr(Trainer, "take_step", take_step_or_die)
     with pytest.raises(KeyboardInterrupt):
-        main(small(text, out, seeds=2))
+        main(small(text, out))
+    monkeypatch.undo()
+    assert taken == [0, 1, 2, 3, 4, 0, 1]
+    with pytest.raises(InputError, match="--chars 30000 is not what the run"):
+        main(Config(resume=out, chars=30_000))
+    main(Config(resume=out))
+    whole, broken = (
+        json.loads((folder / "results.json").read_text())["models"] for folder in (tmp_path / "whole", out)
+    )
+    assert {name: model["bits_per_char"] for name, model in whole.items()} == {
+        name: model["bits_per_char"] for name, model in broken.items()
+    }
+    assert whole["word"]["samples"] == broken["word"]["samples"]
+
+
+def test_seeds_can_be_added_to_a_comparison(tmp_path, text):
+    out = tmp_path / "out"
+    main(small(text, out))
     kept = (out / "char_seed0.json").read_text()
-    monkeypatch.setattr("experiments.char_vs_word.measure", measure)
-    with pytest.raises(InputError, match="repeat its flags"):
-        main(small(text, out, seeds=2, resume=True, chars=30_000))
-    main(small(text, out, seeds=2, resume=True))
-    assert seen == ["char", "char"]
+    main(Config(resume=out, seeds=2))
     assert (out / "char_seed0.json").read_text() == kept
     models = json.loads((out / "results.json").read_text())["models"]
     assert [len(model["seeds"]) for model in models.values()] == [2, 2]
@@ -89,9 +104,9 @@ def test_a_text_too_short_leaves_no_folder(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_there_must_be_a_comparison_to_go_on_with(tmp_path, text):
+def test_there_must_be_a_comparison_to_go_on_with(tmp_path):
     with pytest.raises(InputError, match="holds no comparison"):
-        main(small(text, tmp_path / "none", resume=True))
+        main(Config(resume=tmp_path / "none"))
 
 
 def test_a_text_without_words_has_no_rate_of_nonsense(tmp_path):

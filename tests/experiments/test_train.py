@@ -1,20 +1,26 @@
 import gc
 import json
+import os
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from charrnn_jax.errors import InputError
-from charrnn_jax.model import init_params, init_state
-from charrnn_jax.training import init_train_state
-from experiments import run_folder, sample
-from experiments.fit import Schedule, make_optimizer
-from experiments.run_folder import Config
+from charrnn_jax.errors import InputError, TrainingError
+from charrnn_jax.text.streams import batch_at
+from experiments import sample
+from experiments.command_line import read_config
+from experiments.fit import Trainer
+from experiments.interruption import Interrupted
+from experiments.run_config import Config
+from experiments.run_folder import load_state, locked, read_run
 from experiments.train import main
+from tests.faults.harness import fingerprint, run
 
 # Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -48,37 +54,34 @@ def test_a_run_is_kept_and_sampled(tmp_path, text, capsys):
         main(config_of(text, tmp_path / "run"))
 
 
-def test_a_resumed_run_is_bitwise_the_unbroken_one(tmp_path, text, monkeypatch):
-    main(config_of(text, tmp_path / "whole", dropout=0.2))
-
-    kept = run_folder.keep
-
-    def keep_and_die(*arguments):
-        kept(*arguments)
-        if arguments[2]:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("experiments.train.keep", keep_and_die)
-    with pytest.raises(KeyboardInterrupt):
-        main(config_of(text, tmp_path / "broken", dropout=0.2))
-    monkeypatch.setattr("experiments.train.keep", kept)
-    main(Config(out=tmp_path / "broken", resume=True))
-    whole, broken = (_last_state(tmp_path / name) for name in ("whole", "broken"))
-    jax.tree.map(np.testing.assert_array_equal, whole[0], broken[0])
-    assert _without_seconds(whole[1]) == _without_seconds(broken[1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("kind", "at"), [("char", 3), ("word", 10), ("char", 265)])
+def test_a_run_stopped_and_resumed_is_bitwise_the_unbroken_one(tmp_path, text, monkeypatch, kind, at, number):
+    """Inside a pass through the text, at a point, and where a pass ends."""
+    changes = {"dropout": 0.2, "tokenizer": kind, "report_every": 4, "steps": 300 if at > 20 else 20, "sample_chars": 9}
+    main(config_of(text, tmp_path / "whole", **changes))
+    windows = interrupt(monkeypatch, at, number)
+    with pytest.raises(Interrupted, match=f"stopped after step {at}, which is saved") as stopped:
+        main(config_of(text, tmp_path / "broken", **changes))
+    assert stopped.value.exit_code == 128 + number
+    assert at != 265 or windows == [265]
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
 
 
-def _last_state(out):
-    config, _ = run_folder.read_config(out)
-    model = run_folder.model_of(config, run_folder.read_tokenizer(out))
-    schedule = Schedule(config.steps, config.batch_size, config.length, config.learning_rate)
-    params = init_params(model, jax.random.key(9))
-    template = init_train_state(params, make_optimizer(schedule), init_state(model, config.batch_size))
-    return run_folder.last(out, template)
+def interrupt(monkeypatch, at, number):
+    """A signal during step `at - 1`, so that `at` steps are taken; notes how many windows make a pass."""
+    take_step, windows = Trainer.take_step, []
 
+    def take_step_and_signal(trainer, n):
+        if n == at - 1:
+            windows.append(trainer.streams.windows)
+            os.kill(os.getpid(), number)
+        return take_step(trainer, n)
 
-def _without_seconds(curve):
-    return [{name: value for name, value in point.items() if name != "seconds"} for point in curve]
+    monkeypatch.setattr(Trainer, "take_step", take_step_and_signal)
+    return windows
 
 
 @pytest.fixture
@@ -87,73 +90,114 @@ def finished(tmp_path, text):
     return tmp_path / "run"
 
 
-def test_resuming_a_finished_run_keeps_its_curve(finished):
-    before = json.loads((finished / "results.json").read_text())["curve"]
-    main(Config(out=finished, resume=True))
-    assert json.loads((finished / "results.json").read_text())["curve"] == before
+def test_the_log_has_a_line_for_every_report(tmp_path, text):
+    main(config_of(text, tmp_path / "run", report_every=8, tensorboard=True))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [8, 10, 16, 20]
+    assert [line["valid_bits_per_char"] is None for line in lines] == [True, False, True, False]
+    for line in lines:
+        assert line["bits_per_char"] == pytest.approx(line["nats"] / np.log(2))  # a token is a character
+        assert min(line[name] for name in ("chars", "seconds", "learning_rate", "grad_norm", "chars_per_second")) > 0
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert all(name in events.read_bytes() for name in (b"nats", b"valid_bits_per_char", b"learning_rate"))
+
+
+def test_resuming_a_finished_run_changes_nothing(finished):
+    before = fingerprint(finished)
+    main(Config(resume=finished))
+    assert fingerprint(finished) == before
 
 
 def test_resuming_refuses_another_text_and_other_flags(finished, text):
     with pytest.raises(InputError, match="--steps 8 is not what the run"):
-        main(Config(out=finished, resume=True, steps=8))
-    named = [sys.executable, "-m", "experiments.train", "--out", str(finished), "--resume", "--steps", "2000"]
-    done = subprocess.run(named, capture_output=True, text=True, check=False)
+        main(Config(resume=finished, steps=8))
+    done = run("train", "--resume", finished, "--steps", "2000")
     assert (done.returncode, "--steps 2000 is not what" in done.stderr) == (2, True)
     Path(text).write_text("Another text altogether. " * 900)
     with pytest.raises(InputError, match="not the text that the run"):
-        main(Config(out=finished, resume=True))
+        main(Config(resume=finished))
 
 
-@pytest.mark.parametrize("damage", ["truncated", "altered", "of another model"])
-def test_a_damaged_checkpoint_is_said(finished, damage):
-    if damage == "of another model":
-        path = finished / "config.json"
-        path.write_text(path.read_text().replace('"hidden_size": 16', '"hidden_size": 20'))
-    for path in (finished / "checkpoints" / "20").rglob("*"):
-        if path.is_file() and damage == "truncated":
-            path.write_bytes(path.read_bytes()[:3])
-        elif path.is_file() and damage == "altered":
-            path.write_bytes(b"junk")
-    with pytest.raises(InputError, match="damaged, or of another model"):
-        sample.main(sample.Config(run=finished))
+def test_the_configuration_written_runs_again(finished, tmp_path):
+    again = run("train", "--config", finished / "config.json", "--out", tmp_path / "again")
+    assert again.returncode == 0, again.stderr
+    one, two = fingerprint(finished), fingerprint(tmp_path / "again")
+    assert one == two
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"config": {}}', '{"corpus_sha256": "", "config": {"cell": "foo"}}'])
+def test_a_damaged_checkpoint_is_said_and_the_one_before_taken(finished, capsys):
+    before = fingerprint(finished)
+    (finished / "checkpoints" / "20" / "about.json").write_bytes(b"junk")
+    main(Config(resume=finished))
+    said = "checkpoint 20 is damaged (about.json has changed): going back to checkpoint 10"
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert fingerprint(finished) == before
+
+
+def test_weights_alone_can_be_taken_from_another_run(finished, text, tmp_path):
+    main(config_of(text, tmp_path / "next", init_from=finished, steps=1, points=1, learning_rate=1e-9, seed=5))
+    of = [load_state(read_run(folder)).params for folder in (finished, tmp_path / "next")]
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-7), *of)
+    with pytest.raises(InputError, match="another model or tokenizer"):
+        main(config_of(text, tmp_path / "other", init_from=finished, hidden_size=20))
+
+
+def test_training_ends_where_validation_gets_no_better(tmp_path, text, monkeypatch):
+    bits = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
+    evaluate = Trainer.evaluate
+    monkeypatch.setattr(Trainer, "evaluate", lambda *arguments: evaluate(*arguments)._replace(nats=next(bits, 9.0)))
+    main(config_of(text, tmp_path / "run", points=10, patience=2))
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert [point["step"] for point in results["curve"]] == [2, 4, 6, 8]
+    assert results["step"] == 4  # the best one is scored
+
+
+def test_numbers_gone_wrong_stop_the_run_before_they_are_saved(tmp_path, text, monkeypatch):
+    spoil(monkeypatch, 13)
+    with pytest.raises(
+        TrainingError, match=r"at step 13 the loss is nan.*first stream reads '.*; checkpoint 12 is good"
+    ):
+        main(config_of(text, tmp_path / "run", save_every=3))
+    monkeypatch.undo()
+    assert read_run(tmp_path / "run").found.step == 12
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(load_state(read_run(tmp_path / "run"))))
+
+
+def test_numbers_gone_wrong_can_be_skipped(tmp_path, text, monkeypatch):
+    spoil(monkeypatch, 13)
+    main(config_of(text, tmp_path / "run", on_nonfinite="skip", report_every=5))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["skipped"] for line in lines] == [0, 0, 1, 1]
+    assert all(0 < line["nats"] < 10 for line in lines)
+
+
+def spoil(monkeypatch, at):
+    """One batch that no loss is finite on."""
+
+    def spoilt(streams, n):
+        batch = batch_at(streams, n)
+        return batch._replace(weights=batch.weights * np.float32("nan")) if n == at else batch
+
+    monkeypatch.setattr("experiments.fit.batch_at", spoilt)
+
+
+def test_one_process_at_a_time(finished):
+    with locked(finished), pytest.raises(InputError, match="another process is at work"):
+        main(Config(resume=finished))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"config": {}}', '{"config": {"cell": "foo"}}'])
 def test_a_damaged_configuration_is_said(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match="is damaged"):
-        sample.main(sample.Config(run=tmp_path))
+    with pytest.raises(InputError, match=r"is damaged|is no configuration"):
+        read_config(tmp_path / "config.json", Config)
 
 
-def test_a_curve_ahead_of_its_state_is_cut(tmp_path, text, monkeypatch):
-    """The process ends between the curve and the checkpoint: the run goes on from the checkpoint before."""
-    out, saved = tmp_path / "run", run_folder.checkpoints.save
-
-    def save_or_die(folder, state):
-        if int(state.step) == 20:
-            raise KeyboardInterrupt
-        saved(folder, state)
-
-    monkeypatch.setattr("experiments.run_folder.checkpoints.save", save_or_die)
-    with pytest.raises(KeyboardInterrupt):
-        main(config_of(text, out))
-    monkeypatch.undo()
-    main(Config(out=out, resume=True))
-    assert [point["step"] for point in json.loads((out / "results.json").read_text())["curve"]] == [10, 20]
-
-
-def test_a_run_interrupted_before_its_first_point_begins_again(tmp_path, text, monkeypatch):
-    out = tmp_path / "run"
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("experiments.train.train_to", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        main(config_of(text, out))
-    monkeypatch.undo()
-    main(Config(out=out, resume=True))
-    assert json.loads((out / "results.json").read_text())["curve"][-1]["step"] == 20
+def test_there_must_be_a_run_to_go_on_with(tmp_path):
+    with pytest.raises(InputError, match="holds no training run"):
+        main(Config(resume=tmp_path))
+    with pytest.raises(InputError, match="holds no training run"):
+        main(Config(resume=tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize("name", ["[b]u", "what?", "n\udcff"])
