@@ -116,11 +116,20 @@ def read_config(out: Path) -> tuple[Config, str]:
         data_dir = stored["config"]["data_dir"]
         values = {**stored["config"], "out": out, "data_dir": Path(data_dir) if data_dir else None}
         config, corpus_sha256 = Config(**values), stored["corpus_sha256"]
+        _check_types(config)
         check(config)
     except (ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is damaged ({reason}): restore it, or train again") from None
     return config, corpus_sha256
+
+
+def _check_types(config: Config) -> None:
+    """Raises TypeError for the first value that no command line can give: JSON has other types for the same fields."""
+    for field in fields(Config):
+        value = getattr(config, field.name)
+        if field.name not in ("out", "data_dir") and type(value) is not type(field.default):
+            raise TypeError(f"{field.name} is {value!r}")
 
 
 def read_tokenizer(out: Path) -> Tokenizer:
