@@ -70,6 +70,7 @@ def make_train_step(
         with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
             updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
+        carry = reset_where(~jnp.isfinite(total), carry)  # or it would spoil every window after this one
         metrics = Metrics(total / scored, optax.tree.norm(gradient))
         return TrainState(state.step + 1, params, opt_state, carry), metrics
 

@@ -6,7 +6,7 @@ Trains a character-level and a word-level RNN language model with the same numbe
 the same number of training characters, and prints them side by side. Both tie their output weights to the
 embedding, learn through about the same span of characters, and at the same learning rate. On a corpus with an open
 vocabulary the word model spells the words that it does not know, so that both give a probability to the same raw
-text. Each run is written when it ends: `--resume` goes on with those that are missing, or adds `--seeds`.
+text. `--resume DIR` goes on with a comparison where it stopped, or adds `--seeds`.
 
 Hardware: two CPU cores. Time: `quick` at most 2 minutes, `standard` at most 10.
 Expected: see the README.
@@ -22,29 +22,19 @@ from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind
 from charrnn_jax.text.words import alphabetic_words
 from experiments import process
+from experiments.command_line import command, continued, read_config, write_config
 from experiments.contender import Contender, Terms, measure, prepare, summary
+from experiments.json_files import read_json, write_json
 from experiments.report.curves import draw_curves
 from experiments.report.table import comparison_table
-from experiments.shell import (
-    banner,
-    command,
-    console,
-    environment,
-    open_out,
-    read_json,
-    refuse_used,
-    require_positive,
-    require_seed,
-    run,
-    write_json,
-)
+from experiments.run_folder import locked
+from experiments.shell import banner, console, environment, refuse_used, require_positive, require_seed, run
 
 PRESETS = {
     "quick": Terms(parameters=400_000, chars=800_000, pieces=2_000, points=5),
     "standard": Terms(parameters=1_000_000, chars=5_000_000, pieces=6_000),
 }
 ELMAN_LEARNING_RATE = 5e-4
-ADVICE = "--resume goes on with it, or choose another --out"
 
 
 @dataclass(frozen=True)
@@ -71,17 +61,21 @@ class Config:
     """Streams of the character model and of the word model; the preset's if not given."""
     chars: int | None = None
     """Training characters; the preset's if not given."""
-    resume: bool = False
-    """Go on with the comparison in --out: repeat its other flags."""
+    resume: Path | None = None
+    """The folder of a comparison to go on with, where it stopped; --seeds may be more."""
     out: Path | None = None
     """A new folder for results.json and the pictures; runs/char_vs_word-CORPUS-PRESET if not given."""
 
 
 def main(config: Config) -> None:
     """Compares, prints, and writes."""
+    if config.resume:
+        if not (config.resume / "config.json").exists():
+            raise InputError(f"{config.resume} holds no comparison to go on with: leave out --resume")
+        config = continued(config, read_config(config.resume / "config.json", Config), free={"data_dir", "seeds"})
     terms, out = terms_of(config), folder_of(config)
     if not config.resume:
-        refuse_used(out, ADVICE)
+        refuse_used(out, f"--resume {out} goes on with it, or choose another --out")
     banner("Characters against words", config.precision)
     corpus = load(config.corpus, config.data_dir)
     sizes = {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")}
@@ -89,11 +83,22 @@ def main(config: Config) -> None:
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
     kinds: dict[str, Kind] = {"char": "char", "word": "closed_word" if corpus.closed_vocabulary else "word"}
     contenders = [prepare(name, kind, corpus, terms) for name, kind in kinds.items()]
-    open_folder(out, config.resume, corpus, terms)
-    models = {contender.name: study(contender, out, config, corpus, terms) for contender in contenders}
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out):
+        agree(out, config, corpus)
+        models = {contender.name: study(contender, out, config, corpus, terms) for contender in contenders}
+        conclude(out, config, corpus, terms, models)
+
+
+def conclude(out: Path, config: Config, corpus: Corpus, terms: Terms, models: dict[str, Any]) -> None:
+    """Writes and prints what came out."""
     results = {
         "schema": 1,
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "chars": sizes},
+        "corpus": {
+            "name": corpus.name,
+            "sha256": corpus.sha256,
+            "chars": {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")},
+        },
         "terms": asdict(terms),
         "models": models,
         "environment": environment(config.precision),
@@ -125,28 +130,26 @@ def folder_of(config: Config) -> Path:
     return config.out or Path("runs") / f"char_vs_word-{Path(config.corpus).stem}-{config.preset}"
 
 
-def open_folder(out: Path, resume: bool, corpus: Corpus, terms: Terms) -> None:
-    """A new folder or, with `--resume`, the one of a comparison on the same text and terms."""
-    path, agreed = out / "terms.json", {"corpus_sha256": corpus.sha256, "terms": asdict(terms)}
-    if not resume:
-        open_out(out)
-        write_json(path, agreed)
-    elif not path.exists():
-        raise InputError(f"{out} holds no comparison to go on with: leave out --resume")
-    elif read_json(path) != agreed:
-        raise InputError(f"{out} has another text or other terms: repeat its flags, or choose another --out")
+def agree(out: Path, config: Config, corpus: Corpus) -> None:
+    """Writes what is compared, on which text; with `--resume`, the text must be the one of before."""
+    path = out / "corpus.json"
+    if config.resume and path.exists() and read_json(path) != {"sha256": corpus.sha256}:
+        raise InputError(f"{config.corpus} is not the text that the comparison in {out} began with: restore it")
+    write_json(path, {"sha256": corpus.sha256})
+    write_config(out / "config.json", config)
 
 
 def study(contender: Contender, out: Path, config: Config, corpus: Corpus, terms: Terms) -> dict[str, Any]:
     """A contender from every seed. What was measured before is read, not repeated."""
-    name, _, model, _ = contender
+    name, model = contender.name, contender.model
     console.print(f"  {name}: vocabulary {model.vocab_size:,}, {model.hidden_size} hidden units")
     known = set(alphabetic_words(corpus.train + corpus.valid + corpus.test))
     records = []
     for seed in range(config.seed, config.seed + config.seeds):
-        path = out / f"{name}_seed{seed}.json"
+        path, folder = out / f"{name}_seed{seed}.json", out / f"{name}_seed{seed}"
         if not path.exists():
-            write_json(path, measure(contender, corpus, known, terms, seed))
+            folder.mkdir(exist_ok=True)
+            write_json(path, measure(contender, corpus, known, terms, seed, folder))
         records.append(read_json(path))
     return summary(contender, records)
 
@@ -159,7 +162,7 @@ def show(results: dict[str, Any], repeats_valid: bool) -> None:
         console.print(f"  {results['corpus']['name']} has no test part: test repeats validation.")
     for name, model in results["models"].items():
         console.print(f"\n{name} model writes", style="bold")
-        console.print(model["samples"][0][:400].strip())
+        console.print(model["samples"][0][:400].strip() if model["samples"] else "nothing: it diverged")
 
 
 if __name__ == "__main__":

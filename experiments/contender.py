@@ -4,20 +4,26 @@ import re
 import time
 from collections.abc import Set
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from charrnn_jax.cells import CELLS
-from charrnn_jax.errors import InputError
+from charrnn_jax.errors import InputError, TrainingError
+from charrnn_jax.io.checkpoints import steps
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.model import LanguageModel, count_parameters
 from charrnn_jax.products import Precision
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.streams import fold_streams
-from charrnn_jax.text.tokenizer import Kind, Tokenizer, train_tokenizer
+from charrnn_jax.text.tokenizer import Kind, Tokenizer, encode, train_tokenizer
 from charrnn_jax.text.words import nonsense_rate
-from experiments.fit import Schedule, Trainer, require_lossless, train_to, write_samples
+from experiments.fit import Schedule, Trainer, require_lossless, write_samples
+from experiments.loop import train
+from experiments.run_config import Config, plan_of
+from experiments.run_folder import open_journal, read_run
+from experiments.shell import console
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,21 @@ class Terms:
     """Characters of the validation text that each point is measured on."""
 
 
+SPLITS = ("valid", "test")
+DIVERGED = {
+    **dict.fromkeys(("bits_per_char", "perplexity_per_token", "perplexity_per_word"), dict.fromkeys(SPLITS)),
+    "denominators": None,
+    "nonsense_word_rate": None,
+    "samples": [],
+}
+"""The figures of a run whose numbers were no numbers any more."""
+
+
 class Contender(NamedTuple):
     """A tokenizer, and the model that reads it."""
 
     name: str
+    kind: Kind
     tokenizer: Tokenizer
     model: LanguageModel
     schedule: Schedule
@@ -57,7 +74,7 @@ def prepare(name: str, kind: Kind, corpus: Corpus, terms: Terms) -> Contender:
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
     require_lossless(tokenizer, corpus)
     model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters).clone(precision=terms.precision)
-    return Contender(name, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
+    return Contender(name, kind, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
 
 
 def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageModel:
@@ -88,27 +105,55 @@ def schedule_of(tokenizer: Tokenizer, text: str, terms: Terms) -> Schedule:
     return Schedule(max(1, round(terms.chars / len(text) * windows)), terms.batch_size, length, terms.learning_rate)
 
 
-def measure(contender: Contender, corpus: Corpus, known: Set[str], terms: Terms, seed: int) -> dict[str, Any]:
-    """Trains from one seed; the record of it. `known` are the words of the corpus."""
+def configured(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: Path) -> Config:
+    """The run of a contender from one seed, as `experiments.train` would be told."""
+    _, kind, _, model, schedule = contender
+    trained = {name: getattr(schedule, name) for name in ("steps", "batch_size", "length", "learning_rate")}
+    sizes = {"embed_size": model.embed_size, "hidden_size": model.hidden_size, "tied": model.tied}
+    chosen = {"cell": terms.cell, "precision": terms.precision, "pieces": terms.pieces, "points": terms.points}
+    return Config(corpus.name, tokenizer=kind, **sizes, **chosen, **trained, seed=seed, keep=1, out=out)
+
+
+def measure(
+    contender: Contender, corpus: Corpus, known: Set[str], terms: Terms, seed: int, out: Path
+) -> dict[str, Any]:
+    """Trains from one seed, or goes on with the run in `out`; the record of it. `known`: the words of the corpus."""
     begun = time.perf_counter()
-    name, tokenizer, model, schedule = contender
-    trainer = Trainer(model, tokenizer, corpus.train, schedule, seed)
-    curve = train_to(trainer, beginning(corpus.valid, terms.curve_chars), terms.points, name)
-    scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
+    config = configured(contender, corpus, terms, seed, out)
+    tokenizer = contender.tokenizer
+    tokens = encode(tokenizer, corpus.train)
+    trainer = Trainer(contender.model, tokenizer, tokens, contender.schedule, seed)
+    journal = open_journal(config, trainer, corpus.sha256, read_run(out) if steps(out / "checkpoints") else None)
+    seconds_before = journal.tally.seconds
+    valid = encode(tokenizer, beginning(corpus.valid, terms.curve_chars))
+    record: dict[str, Any] = {"seed": seed}
+    try:
+        lines = train(trainer, valid, plan_of(config), journal, contender.name, seed)
+        record |= figures(trainer, corpus, known, terms, seed)
+    except TrainingError as error:
+        console.print(f"  {contender.name} diverged: {error}", soft_wrap=True)
+        lines = journal.lines
+        record |= DIVERGED
+    curve = [line._asdict() for line in lines if line.valid_bits_per_char is not None]
+    speed = curve[-1]["chars"] / curve[-1]["seconds"] if curve else None
+    seconds = seconds_before + time.perf_counter() - begun
+    return {**record, "curve": curve, "train_chars_per_second": speed, "seconds": seconds}
+
+
+def figures(trainer: Trainer, corpus: Corpus, known: Set[str], terms: Terms, seed: int) -> dict[str, Any]:
+    """What a trained contender is worth."""
+    model, tokenizer = trainer.model, trainer.tokenizer
+    scores = {split: trainer.evaluate(encode(tokenizer, getattr(corpus, split))) for split in SPLITS}
     tokens = max(1, round(terms.sample_chars / trainer.chars_per_token))
     samples = write_samples(model, tokenizer, trainer.state.params, seed, terms.samples, tokens, Filters())
     # A sample ends anywhere: its last word may not be whole.
     whole_words = "\n".join(re.sub(r"\S+\s*$", "", sample) for sample in samples)
     return {
-        "seed": seed,
         "bits_per_char": {split: score.bits_per_char for split, score in scores.items()},
         "perplexity_per_token": {split: score.perplexity_per_token for split, score in scores.items()},
         "perplexity_per_word": {split: score.perplexity_per_word for split, score in scores.items()},
         "denominators": {split: score._asdict() for split, score in scores.items()},
-        "train_chars_per_second": curve[-1].chars / curve[-1].seconds,
         "nonsense_word_rate": nonsense_rate(whole_words, known),
-        "seconds": time.perf_counter() - begun,
-        "curve": [point._asdict() for point in curve],
         "samples": samples,
     }
 
@@ -128,9 +173,7 @@ def summary(contender: Contender, records: list[dict[str, Any]]) -> dict[str, An
         "parameters": {**counts._asdict(), "total": counts.total},
         "bytes": 4 * counts.total,
         "output_layer": {"rows": model.hidden_size, "columns": model.vocab_size, "tied": model.tied},
-        "bits_per_char": {
-            split: _mean([record["bits_per_char"] for record in records], split) for split in ("valid", "test")
-        },
+        "bits_per_char": {split: _mean([record["bits_per_char"] for record in records], split) for split in SPLITS},
         **means,
         "samples": [sample for record in records for sample in record["samples"]],
         "seeds": [{name: value for name, value in record.items() if name != "samples"} for record in records],

@@ -1,11 +1,8 @@
 """One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
 
-import itertools
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,13 +16,11 @@ from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
 from charrnn_jax.parallel import Step, layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
-from charrnn_jax.text.streams import Streams, batch_at, fold_for_scoring, fold_streams
+from charrnn_jax.text.streams import Streams, Tokens, batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokenizer import Tokenizer
-from charrnn_jax.text.words import count_words
 from charrnn_jax.training import EvalState, TrainState, init_train_state, make_eval_step, make_train_step
 from charrnn_jax.types import Array, Params
 from experiments.process import on_nvidia
-from experiments.shell import console, track
 
 SCORED_STREAMS = 32
 
@@ -40,54 +35,50 @@ class Schedule:
     """T: the tokens through which the gradient goes back."""
     learning_rate: float
     warmup: int = 100
+    decay: Literal["cosine", "linear", "none"] = "cosine"
+    """How the learning rate falls, to a fiftieth, after the warm-up."""
     clip: float = 1.0
     """The largest global norm of a gradient."""
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    """What a step does whose loss or gradient is not finite."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
-
-
-class Point(NamedTuple):
-    """One point of a learning curve."""
-
-    step: int
-    chars: int
-    """Characters of training text seen so far."""
-    seconds: float
-    """Time in training steps, without compilation and evaluation."""
-    train_nats: float
-    """Mean nats per token since the last point."""
-    valid_bits_per_char: float
 
 
 class Trainer:
     """A model, its optimiser and its text, compiled: `run` takes the train state from one point to the next."""
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, text: str, schedule: Schedule, seed: int):
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, tokens: Tokens, schedule: Schedule, seed: int):
         model = model.clone(cudnn=on_nvidia())
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
-        ids = tokenizer.encode(text)
-        self.streams = fold_streams(ids, tokenizer.start_id, schedule.batch_size, schedule.length)
-        self.chars_per_token = len(text) / len(ids)
-        self.chars_per_step = len(text) / self.streams.windows
+        self.streams = fold_streams(tokens.ids, tokenizer.start_id, schedule.batch_size, schedule.length)
+        self.chars_per_token = tokens.chars / len(tokens.ids)
+        self.chars_per_step = tokens.chars / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
         compiled, self.state = start_training(model, schedule, params_key, dropout_key)
+        self.mesh = mesh_of(jax.devices(), schedule.batch_size)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
         self.eval_mesh = mesh_of(jax.devices(), SCORED_STREAMS)
         self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.eval_mesh))
 
-    def run(self, steps: range) -> Iterator[float]:
-        """Takes the steps of that range; gives the nats per token of each."""
-        for n in steps:
-            self.state, metrics = self.train_step(self.state, batch_at(self.streams, n))
-            yield float(metrics.nats)
+    def goes_on_from(self, state: TrainState) -> None:
+        """Takes the place of the state of now."""
+        self.state = place(state, self.mesh)
 
-    def evaluate(self, text: str) -> Score:
+    def take_step(self, n: int) -> tuple[float, float]:
+        """Step n: its nats per token, and the norm of its gradient."""
+        self.state, metrics = self.train_step(self.state, batch_at(self.streams, n))
+        return float(metrics.nats), float(metrics.grad_norm)
+
+    def text_of(self, n: int, chars: int = 60) -> str:
+        """The beginning of what the first stream reads in step n."""
+        return self.tokenizer.decode(batch_at(self.streams, n).targets[:, 0])[:chars]
+
+    def evaluate(self, tokens: Tokens) -> Score:
         """The score of a text under the parameters of now."""
-        ids = self.tokenizer.encode(text)
-        streams = fold_for_scoring(ids, self.tokenizer.start_id, SCORED_STREAMS)
+        streams = fold_for_scoring(tokens.ids, self.tokenizer.start_id, SCORED_STREAMS)
         state = place(EvalState(self.state.params, init_state(self.model, SCORED_STREAMS)), self.eval_mesh)
-        nats = total_nats(self.eval_step, state, streams)
-        return Score(nats, len(ids), count_words(text), len(text))
+        return Score(total_nats(self.eval_step, state, streams), len(tokens.ids), tokens.words, tokens.chars)
 
 
 def start_training(
@@ -122,11 +113,23 @@ def require_lossless(tokenizer: Tokenizer, corpus: Corpus) -> None:
 
 
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
-    """Adam on clipped gradients; the learning rate warms up, then falls along a cosine to a fiftieth."""
-    warmup = max(1, min(schedule.warmup, schedule.steps // 10))
-    peak = schedule.learning_rate
-    rate = optax.warmup_cosine_decay_schedule(0.0, peak, warmup, max(schedule.steps, 2), peak / 50)
-    return optax.chain(clip_by_norm(schedule.clip), optax.adam(rate, b2=0.99))
+    """Adam on clipped gradients."""
+    optimizer = optax.chain(clip_by_norm(schedule.clip), optax.adam(learning_rate(schedule), b2=0.99))
+    return optax.apply_if_finite(optimizer, 2**31 - 1) if schedule.on_nonfinite == "skip" else optimizer
+
+
+def learning_rate(schedule: Schedule) -> optax.Schedule:
+    """By step: it rises from zero, then falls."""
+    warmup, steps, peak = (
+        max(1, min(schedule.warmup, schedule.steps // 10)),
+        max(schedule.steps, 2),
+        schedule.learning_rate,
+    )
+    if schedule.decay == "cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, peak / 50)
+    last = peak / 50 if schedule.decay == "linear" else peak
+    fall = optax.linear_schedule(peak, last, steps - warmup)
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), fall], [warmup])
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
@@ -173,33 +176,3 @@ def write_samples(
     *_, sample_key = split_seed(seed)
     drawn = compiled(params, init_state(model, count), columns, sample_key, length=tokens, filters=filters)
     return [tokenizer.decode(np.concatenate([prompted, column])) for column in np.asarray(drawn).T]
-
-
-def train_to(
-    trainer: Trainer,
-    valid: str,
-    points: int,
-    label: str,
-    seconds_before: float = 0.0,
-    after_point: Callable[[list[Point]], None] | None = None,
-) -> list[Point]:
-    """Trains from the state's step to the end of the schedule; measures on `valid` at evenly spaced points."""
-    schedule, curve, seconds, start = trainer.schedule, [], 0.0, int(trainer.state.step)
-    ends = np.unique(np.linspace(0, schedule.steps, points + 1).astype(int)).tolist()
-    for first, last in itertools.pairwise([start, *(end for end in ends if end > start)]):
-        begun = time.perf_counter()
-        nats = list(track(trainer.run(range(first, last)), f"{label}, step", first, last))
-        seconds += time.perf_counter() - begun
-        bits = trainer.evaluate(valid).bits_per_char
-        curve.append(
-            Point(last, round(last * trainer.chars_per_step), seconds_before + seconds, float(np.mean(nats)), bits)
-        )
-        if after_point:
-            after_point(curve)
-        speed = (last - start) * trainer.chars_per_step / seconds
-        console.print(
-            f"  {label} {last:>6,}/{schedule.steps:,}  {curve[-1].train_nats:.3f} nats/token  "
-            f"valid {bits:.3f} bits/char  {speed:,.0f} chars/s",
-            soft_wrap=True,
-        )
-    return curve

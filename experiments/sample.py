@@ -9,16 +9,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
-
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.checkpoints import restore
-from charrnn_jax.model import init_params, init_state
 from charrnn_jax.sampling import Filters
-from charrnn_jax.training import init_train_state
 from experiments import process
-from experiments.fit import Schedule, make_optimizer, write_samples
-from experiments.run_folder import model_of, read_config, read_tokenizer
+from experiments.fit import write_samples
+from experiments.run_config import model_of
+from experiments.run_folder import load_state, read_run
 from experiments.shell import banner, console, open_out, require_positive, require_seed, run
 
 LARGEST = 10**8
@@ -29,7 +25,9 @@ class Config:
     """Samples from one trained model."""
 
     run: Path = Path("runs/train")
-    """The --out folder of experiments.train."""
+    """The --out folder of experiments.train, or one checkpoint of it."""
+    best: bool = False
+    """Take the checkpoint with the best validation, not the last."""
     prompt: str = ""
     """Any text: the samples go on from it. One that begins with a dash is given as --prompt=-text."""
     count: int = 1
@@ -61,15 +59,10 @@ def main(config: Config) -> None:
         raise InputError(f"--count times --tokens is {config.count * config.tokens:,}: use {LARGEST:,} or less")
     require_seed(config.seed)
     folder = open_out(config.out) if config.out else None
-    trained, _ = read_config(config.run)
-    tokenizer = read_tokenizer(config.run)
-    model = model_of(trained, tokenizer)
-    schedule = Schedule(trained.steps, trained.batch_size, trained.length, trained.learning_rate)
-    params = init_params(model, jax.random.key(0))
-    template = init_train_state(params, make_optimizer(schedule), init_state(model, schedule.batch_size))
-    params = restore(config.run / "checkpoints", template).params
+    kept = read_run(config.run, "best" if config.best else "last")
+    model, tokenizer, params = model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params
     filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
-    banner(f"Sampling from {config.run}", trained.precision)
+    banner(f"Sampling from {config.run}", model.precision)
     texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)
     for i, text in enumerate(texts):
         console.rule(f"sample {i}")

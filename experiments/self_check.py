@@ -141,8 +141,10 @@ def kept(out: Path) -> str:
 
 
 def _through_disk(folder: Path, state: TrainState) -> TrainState:
-    checkpoints.save(folder, state)
-    return checkpoints.restore(folder, state)
+    writer = checkpoints.Writer(folder)
+    writer.save(state, {})
+    writer.wait()
+    return checkpoints.load(checkpoints.find(folder), state)
 
 
 @cache

@@ -1,30 +1,29 @@
 """What every experiment shares with the terminal: its command line, its banner, its folder, its way to fail."""
 
 import io
-import json
 import math
 import os
 import platform
-import re
-import shlex
+import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stderr
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import pooch
-import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from charrnn_jax.errors import InputError
+from charrnn_jax.errors import InputError, TrainingError
+from experiments.command_line import read_command_line
+from experiments.interruption import Interrupted, terminate
 
 Config = TypeVar("Config")
+LOCK = ".lock"
 console = Console(highlight=False, markup=False, emoji=False)
 
 
@@ -35,6 +34,7 @@ def run(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     keep_compiled()
+    signal.signal(signal.SIGTERM, terminate)
     try:
         main(read_command_line(config, (description or "").split("\n\n")[0], default))
     except BrokenPipeError:  # whoever read along has left
@@ -46,10 +46,12 @@ def run(
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
         sys.exit(fail(InputError("there is not enough memory for these sizes: use smaller ones")))
-    except KeyboardInterrupt:
-        goes_on = ": the same command with --resume goes on" if hasattr(config, "resume") else ""
-        print(f"interrupted{goes_on}", file=sys.stderr)
-        sys.exit(130)
+    except TrainingError as error:
+        sys.exit(fail(error, 1))
+    except (KeyboardInterrupt, Interrupted) as stopped:
+        goes_on = ": --resume with its folder goes on" if hasattr(config, "resume") else ""
+        print(f"{str(stopped) or 'interrupted'}{goes_on}", file=sys.stderr)
+        sys.exit(getattr(stopped, "exit_code", 130))
 
 
 def keep_compiled() -> None:
@@ -62,29 +64,13 @@ def keep_compiled() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-def read_command_line(config: type[Config], description: str, default: Config | None) -> Config:
-    """The configuration that the flags ask for. Raises InputError where they cannot be read."""
-    program, said = " ".join(["python", "-m", _module()]), io.StringIO()
-    try:
-        with redirect_stderr(said):
-            read = partial(tyro.cli, config, prog=program, description=description)
-            return read() if default is None else read(default=default)
-    except SystemExit as stopped:
-        if not stopped.code:
-            raise
-        # Tyro draws a box: a title, the error in lines, and where help is.
-        lines = re.sub("[╭╮╰╯│─]", " ", said.getvalue()).splitlines()
-        error = re.split("Argument helptext|For full helptext", " ".join(lines[1:]))[0].strip(" .")
-        raise InputError(f"{error}; see {program} --help") from None
-
-
-def fail(error: Exception) -> int:
-    """Says one line on standard error, and returns the exit code for input that cannot be used."""
+def fail(error: Exception, code: int = 2) -> int:
+    """Says one line on standard error, and returns the exit code: 2 is for input that cannot be used."""
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         error = InputError(f"{about}{error.strerror}: check the path, its permissions and the free space")
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-    return 2
+    return code
 
 
 def require_positive(**sizes: float) -> None:
@@ -124,28 +110,13 @@ def banner(title: str, precision: str = "float32") -> None:
     console.print(f"  versions   python {env['python']}, {versions}\n")
 
 
-def command() -> str:
-    """The command line that started this process, ready to be pasted."""
-    return shlex.join(["python", "-m", _module(), *sys.argv[1:]])
-
-
-def _module() -> str:
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else Path(sys.argv[0]).stem
-
-
-def flags_given() -> set[str]:
-    """The fields that the command line names."""
-    return {word.split("=")[0][2:].replace("-", "_") for word in sys.argv[1:] if word.startswith("--")}
-
-
 def refuse_used(folder: Path, advice: str = "choose another --out, or remove it") -> None:
     """Raises InputError for an output folder that holds anything, and for a name that checkpoints cannot bear."""
     if set(str(folder.absolute())) & set("*?[]") or not str(folder).isprintable():
         raise InputError(f"{str(folder)!r} has characters that no checkpoint's folder may have: choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
         raise InputError(f"{folder} holds another run: {advice}")
 
 
@@ -156,40 +127,11 @@ def open_out(folder: Path) -> Path:
     return folder
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes whole or not at all. A figure that is infinite or not a number is written as null."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(_finite(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(path)
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case dict():
-            return {name: _finite(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case float():
-            return value if math.isfinite(value) else None
-    return value
-
-
-def read_json(path: Path, kind: type = dict) -> Any:
-    """What `write_json` wrote, of that kind. Raises InputError for anything else."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it") from None
-    if not isinstance(value, kind):
-        raise InputError(f"{path} is damaged (not a {kind.__name__}): remove it")
-    return value
-
-
-def track(values: Iterable[float], label: str, first: int, last: int) -> Iterator[float]:
-    """The values of steps `first` to `last`; on a terminal, with a progress bar and the time left to `last`."""
-    columns = (TextColumn("  {task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(label, total=last, completed=first)
-        for value in values:
-            yield value
-            progress.advance(task)
+@contextmanager
+def progress(label: str, first: int, last: int) -> Iterator[Callable[[str], None]]:
+    """From step `first` to `last`. On a terminal, each call moves a bar by one, with the time left and what it says."""
+    bar = BarColumn(16), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[said]}")
+    columns = TextColumn("  {task.description}"), *bar
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(label, total=last, completed=first, said="")
+        yield lambda said: shown.update(task, advance=1, said=said)

@@ -29,11 +29,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from charrnn_jax.errors import InputError
+from experiments.command_line import command
+from experiments.json_files import write_json
 from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
 from experiments.process import TUNABLES, on_nvidia, settings
 from experiments.report.speed import draw_ratios, speed_table
-from experiments.shell import banner, command, console, environment, open_out, require_positive, run, write_json
+from experiments.shell import banner, console, environment, open_out, require_positive, run
 
 Setting = Literal["installed", "equal"]
 PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")

@@ -35,18 +35,10 @@ from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
 from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
+from experiments.command_line import command
+from experiments.json_files import write_json
 from experiments.report.embeddings import Panel, draw_embeddings
-from experiments.shell import (
-    banner,
-    command,
-    console,
-    environment,
-    open_out,
-    require_positive,
-    require_seed,
-    run,
-    write_json,
-)
+from experiments.shell import banner, console, environment, open_out, require_positive, require_seed, run
 
 LECTURE = json.loads(Path(__file__).with_name("sunny_weights.json").read_text(encoding="utf-8"))
 MODES: tuple[InputMode, ...] = get_args(InputMode)

@@ -1,50 +1,110 @@
 """Trains one language model on a text of one's own, and keeps it.
 
     python -m experiments.train --corpus my.txt --out runs/mine
-    python -m experiments.train --out runs/mine --resume
+    python -m experiments.train --resume runs/mine
 
-Writes config.json, tokenizer.json, checkpoints/, curve.json and results.json into --out. Hardware: two CPU cores.
-Time: the defaults take about three minutes on the default corpus. Expected: bits per character on validation and
-test, falling towards the figures in the README.
+Writes config.json, metrics.jsonl, checkpoints/ and results.json into --out. Ctrl-C and SIGTERM finish the step and
+save. Hardware: two CPU cores. Time: the defaults take about three minutes on the default corpus. Expected: bits per
+character on validation and test, falling towards the figures in the README.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import count_parameters
-from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
+from charrnn_jax.text.tokenizer import Tokenizer, encode, train_tokenizer
 from experiments import process
-from experiments.fit import Point, Schedule, Trainer, require_lossless, train_to
-from experiments.run_folder import Config, check, continued, keep, last, model_of, read_tokenizer, start
-from experiments.shell import banner, command, console, environment, refuse_used, run, write_json
+from experiments.command_line import command, continued
+from experiments.fit import Trainer, require_lossless
+from experiments.journal import Line
+from experiments.json_files import write_json
+from experiments.loop import train
+from experiments.run_config import Config, check, model_of, plan_of, schedule_of
+from experiments.run_folder import Kept, load_state, locked, open_journal, read_run
+from experiments.shell import banner, console, environment, open_out, refuse_used, run
+
+
+class Run(NamedTuple):
+    """Everything that training needs."""
+
+    config: Config
+    corpus: Corpus
+    trainer: Trainer
+    kept: Kept | None = None
+    """What to go on from."""
 
 
 def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text."""
-    config, trainer, corpus, before = resumed(config) if config.resume else begun(config)
+    made = None if config.resume else begun(config)  # nothing is written before everything fits
+    with locked(config.resume or open_out(config.out)):
+        config, corpus, trainer, kept = made or resumed(config)
+        journal = open_journal(config, trainer, corpus.sha256, kept)
+        introduce(config, corpus, trainer)
+        valid = encode(trainer.tokenizer, corpus.valid)
+        lines = train(trainer, valid, plan_of(config), journal, config.tokenizer, config.seed)
+        if config.patience:
+            trainer.goes_on_from(load_state(read_run(config.out, "best")))
+        finish(config, trainer, corpus, lines)
+
+
+def begun(config: Config) -> Run:
+    """A new run."""
+    check(config)
+    refuse_used(config.out, f"--resume {config.out} goes on with it, or choose another --out")
+    corpus = load(config.corpus, config.data_dir)
+    tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
+    trainer = _trainer(config, tokenizer, corpus)
+    if config.init_from:
+        trainer.goes_on_from(trainer.state._replace(params=_weights(config, tokenizer)))
+    return Run(config, corpus, trainer)
+
+
+def resumed(given: Config) -> Run:
+    """The run in that folder, as it was when it was last saved."""
+    assert given.resume
+    kept = read_run(given.resume)
+    config = continued(given, kept.config, free={"data_dir", "tensorboard"})
+    corpus = load(config.corpus, config.data_dir)
+    if corpus.sha256 != kept.corpus_sha256:
+        raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
+    return Run(config, corpus, _trainer(config, kept.tokenizer, corpus), kept)
+
+
+def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
+    """Says what is trained, and from where."""
     model = trainer.model
     banner(f"Training on {corpus.name}", config.precision)
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
     console.print(f"  {count_parameters(model).total:,} parameters; from step {int(trainer.state.step)}\n")
 
-    def keep_point(curve: list[Point]) -> None:
-        keep(config.out, trainer.state, before + [point._asdict() for point in curve])
 
-    seconds = before[-1]["seconds"] if before else 0.0
-    curve = train_to(trainer, corpus.valid, config.points, config.tokenizer, seconds, keep_point)
-    finish(config, trainer, corpus, before + [point._asdict() for point in curve])
+def _trainer(config: Config, tokenizer: Tokenizer, corpus: Corpus) -> Trainer:
+    require_lossless(tokenizer, corpus)
+    tokens = encode(tokenizer, corpus.train)
+    return Trainer(model_of(config, tokenizer), tokenizer, tokens, schedule_of(config), config.seed)
 
 
-def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[str, Any]]) -> None:
+def _weights(config: Config, tokenizer: Tokenizer) -> Any:
+    """The parameters of another run, for a model of the same form that reads the same tokens."""
+    assert config.init_from
+    kept = read_run(config.init_from)
+    if (model_of(kept.config, kept.tokenizer), kept.tokenizer) != (model_of(config, tokenizer), tokenizer):
+        raise InputError(f"{config.init_from} has another model or tokenizer: repeat its flags, and use its text")
+    return load_state(kept).params
+
+
+def finish(config: Config, trainer: Trainer, corpus: Corpus, lines: list[Line]) -> None:
     """Scores both held-out texts, and writes and prints what came out."""
-    scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
+    scores = {split: trainer.evaluate(encode(trainer.tokenizer, getattr(corpus, split))) for split in ("valid", "test")}
     results = {
-        "schema": 1,
+        "schema": 2,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},
         "scores": {split: describe(score) for split, score in scores.items()},
-        "curve": curve,
+        "step": int(trainer.state.step),
+        "curve": [line._asdict() for line in lines if line.valid_bits_per_char is not None],
         "environment": environment(config.precision),
         "command": command(),
     }
@@ -55,35 +115,6 @@ def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[st
             f"    perplexity {score.perplexity_per_token:.2f} per token, {score.perplexity_per_word:.1f} per word"
         )
     console.print(f"\nwrote {config.out}: python -m experiments.sample --run {config.out}", soft_wrap=True)
-
-
-def begun(config: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:
-    """A new run: its folder is made once everything else has been found to fit."""
-    check(config)
-    refuse_used(config.out, "--resume goes on with it, or choose another --out")
-    corpus = load(config.corpus, config.data_dir)
-    tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
-    trainer = _trainer(config, tokenizer, corpus)
-    start(config, tokenizer, corpus.sha256)
-    keep(config.out, trainer.state, [])
-    return config, trainer, corpus, []
-
-
-def resumed(given: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:
-    """The run in `--out`, as it was when it was last kept."""
-    config, corpus_sha256 = continued(given)
-    corpus = load(config.corpus, config.data_dir)
-    if corpus.sha256 != corpus_sha256:
-        raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
-    trainer = _trainer(config, read_tokenizer(config.out), corpus)
-    trainer.state, before = last(config.out, trainer.state)
-    return config, trainer, corpus, before
-
-
-def _trainer(config: Config, tokenizer: Tokenizer, corpus: Corpus) -> Trainer:
-    require_lossless(tokenizer, corpus)
-    schedule = Schedule(config.steps, config.batch_size, config.length, config.learning_rate)
-    return Trainer(model_of(config, tokenizer), tokenizer, corpus.train, schedule, config.seed)
 
 
 def describe(score: Score) -> dict[str, float]:

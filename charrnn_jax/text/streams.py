@@ -28,6 +28,14 @@ class Batch(NamedTuple):
     """Whether the window begins a new pass through the text, from the zero state."""
 
 
+class Tokens(NamedTuple):
+    """A text as ids, and the units that it can be counted in."""
+
+    ids: Int32[np.ndarray, "N"]
+    chars: int
+    words: int
+
+
 class Streams(NamedTuple):
     """A text folded into B streams of `stream_length` tokens, of which the first `burn_in` are scored by another."""
 

@@ -12,7 +12,9 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import ByteTokenizer
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.closed_word import EOS, UNK, ClosedWordTokenizer, train_closed_word
+from charrnn_jax.text.streams import Tokens
 from charrnn_jax.text.word import WordTokenizer, train_word
+from charrnn_jax.text.words import count_words
 
 SCHEMA = 1
 SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
@@ -57,6 +59,11 @@ def train_tokenizer(kind: Kind, text: str, pieces: int) -> Tokenizer:
     if kind == "word":
         return train_word(text, pieces)
     return train_closed_word(text)
+
+
+def encode(tokenizer: Tokenizer, text: str) -> Tokens:
+    """A whole text in memory."""
+    return Tokens(tokenizer.encode(text), len(text), count_words(text))
 
 
 def to_json(tokenizer: Tokenizer) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -12,23 +12,24 @@ from hypothesis import strategies as st
 from charrnn_jax.text.byte import ByteTokenizer
 from experiments import (
     char_vs_word,
+    command_line,
     doctor,
+    json_files,
     one_hot_vs_lookup,
-    run_folder,
+    run_config,
     sample,
     sampling_speed,
-    shell,
     softmax_memory,
     speed,
     sunny,
 )
 from tests.hostile import INTEGERS, JSON, JSON_TEXT, NUMBERS, TEXT, altered, damaged, patiently, survives
 
-STORED = {"schema": 1, "corpus_sha256": "0" * 64, "config": {**asdict(run_folder.Config()), "out": "runs/train"}}
-PATHS = {"data_dir": (Path, type(None)), "out": Path}
+STORED = {"schema": 1, "experiment": "experiments.train", "config": command_line.plain(run_config.Config())}
+PATHS = {**dict.fromkeys(["data_dir", "init_from", "resume"], (Path, type(None))), "out": Path}
 # What a value of the command line is held to before anything is made of it.
 CHECKS = {
-    run_folder.Config: run_folder.check,
+    run_config.Config: run_config.check,
     char_vs_word.Config: char_vs_word.terms_of,
     **dict.fromkeys(
         [module.Config for module in (doctor, one_hot_vs_lookup, sample, sampling_speed, softmax_memory, speed, sunny)],
@@ -48,8 +49,8 @@ def check_usable(config):
         value = getattr(config, field.name)
         expected = isinstance(value, PATHS[field.name]) if field.name in PATHS else type(value) is type(field.default)
         assert expected, f"{field.name} is {value!r}"
-    run_folder.check(config)
-    assert run_folder.model_of(config, ByteTokenizer()).hidden_size == config.hidden_size
+    run_config.check(config)
+    assert run_config.model_of(config, ByteTokenizer()).hidden_size == config.hidden_size
 
 
 @patiently()
@@ -57,15 +58,15 @@ def check_usable(config):
 def test_any_json_is_read_or_refused(folder, content, kind):
     path = folder / "any.json"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
-    value = survives(shell.read_json, path, kind)
+    value = survives(json_files.read_json, path, kind)
     assert value is None or isinstance(value, kind)
 
 
 @patiently()
 @given(value=JSON)
 def test_what_is_written_can_be_read(folder, value):
-    survives(shell.write_json, folder / "written.json", {"value": value})
-    assert "value" in shell.read_json(folder / "written.json")
+    survives(json_files.write_json, folder / "written.json", {"value": value})
+    assert "value" in json_files.read_json(folder / "written.json")
 
 
 @patiently()
@@ -77,20 +78,20 @@ def test_what_is_written_can_be_read(folder, value):
 )
 def test_a_stored_configuration_is_usable_or_refused(folder, content):
     (folder / "config.json").write_bytes(content.encode("utf-8", "surrogatepass"))
-    read = survives(run_folder.read_config, folder)
-    if read is not None:
-        check_usable(read[0])
+    read = survives(command_line.read_config, folder / "config.json", run_config.Config)
+    if read is not None and survives(lambda: run_config.check(read) or read) is not None:
+        check_usable(read)
 
 
-SIZES = {f.name: INTEGERS for f in fields(run_folder.Config) if type(f.default) is int}
+SIZES = {f.name: INTEGERS for f in fields(run_config.Config) if type(f.default) is int}
 RATES = dict.fromkeys(["dropout", "learning_rate"], st.floats())
 
 
 @patiently()
 @given(changes=st.fixed_dictionaries({}, optional={**SIZES, **RATES, "tied": st.booleans()}))
 def test_any_sizes_are_checked(changes):
-    config = replace(run_folder.Config(), **changes)
-    if survives(lambda: run_folder.check(config) or config) is not None:
+    config = replace(run_config.Config(), **changes)
+    if survives(lambda: run_config.check(config) or config) is not None:
         check_usable(config)
 
 
@@ -108,7 +109,7 @@ def test_any_command_line_is_read_or_refused(data, config):
     words += data.draw(st.just([]) | st.lists(TEXT, max_size=2))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(sys, "argv", ["experiment", *words])
-        read = survives(shell.read_command_line, config, "", None)
+        read = survives(command_line.read_command_line, config, "", None)
         if read is not None:
             assert isinstance(read, config)
             survives(CHECKS[config], read)

@@ -1,0 +1,126 @@
+"""The command line of an experiment, and its configuration in a file."""
+
+import io
+import re
+import shlex
+import sys
+from collections.abc import Set
+from contextlib import redirect_stderr
+from dataclasses import asdict, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import tyro
+
+from charrnn_jax.errors import InputError
+from experiments.json_files import read_json, write_json
+
+Config = TypeVar("Config")
+
+
+def read_command_line(config: type[Config], description: str, default: Config | None) -> Config:
+    """The configuration that the flags ask for; `--config FILE` gives the values of those that are not there.
+
+    Raises InputError where they cannot be read.
+    """
+    program, said = " ".join(["python", "-m", module()]), io.StringIO()
+    files, flags = _config_files(sys.argv[1:])
+    for file in files:
+        default = read_config(file, config)
+    try:
+        with redirect_stderr(said):
+            description += "\n\n--config FILE reruns the config.json that a run has written."
+            read = partial(tyro.cli, config, prog=program, description=description, args=flags)
+            return read() if default is None else read(default=default)
+    except SystemExit as stopped:
+        if not stopped.code:
+            raise
+        # Tyro draws a box: a title, the error in lines, and where help is.
+        lines = re.sub("[╭╮╰╯│─]", " ", said.getvalue()).splitlines()
+        error = re.split("Argument helptext|For full helptext", " ".join(lines[1:]))[0].strip(" .")
+        raise InputError(f"{error}; see {program} --help") from None
+
+
+def _config_files(words: list[str]) -> tuple[list[Path], list[str]]:
+    """The values of `--config`, and all other words."""
+    files, others = [], []
+    rest = iter(words)
+    for word in rest:
+        if word == "--config":
+            files.append(Path(next(rest, "")))
+        elif word.startswith("--config="):
+            files.append(Path(word.removeprefix("--config=")))
+        else:
+            others.append(word)
+    return files, others
+
+
+def command() -> str:
+    """The command line that started this process, ready to be pasted."""
+    return shlex.join(["python", "-m", module(), *sys.argv[1:]])
+
+
+def module() -> str:
+    """The experiment that this process runs."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name if spec else Path(sys.argv[0]).stem
+
+
+def flags_given() -> set[str]:
+    """The fields that the command line names."""
+    return {word.split("=")[0][2:].replace("-", "_") for word in sys.argv[1:] if word.startswith("--")}
+
+
+def continued(given: Config, stored: Config, free: Set[str]) -> Config:
+    """The stored configuration of the run in `--resume`, and of the command line what is free to differ from it.
+
+    Raises InputError for any other flag that does.
+    """
+    folder: Path = getattr(given, "resume")  # noqa: B009
+    changes: dict[str, Any] = {"resume": folder, "out": folder}
+    for field in fields(stored):  # type: ignore[arg-type]
+        value = getattr(given, field.name)
+        unsaid = value == field.default and field.name not in flags_given()
+        if field.name == "resume" or unsaid or value == getattr(stored, field.name):
+            continue
+        if field.name not in free:
+            flag = f"--{field.name.replace('_', '-')} {value}"
+            raise InputError(f"{flag} is not what the run in {folder} has: leave it out, or begin another")
+        changes[field.name] = value
+    return replace(stored, **changes)  # type: ignore[type-var]
+
+
+def write_config(path: Path, config: Any) -> None:
+    """The whole configuration of this run, for `--config`."""
+    write_json(path, {"schema": 1, "experiment": module(), "config": plain(config)})
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """What `write_config` wrote. Raises InputError for anything else."""
+    if not path.is_file():
+        raise InputError(f"{path} is no file: give a config.json to --config")
+    stored = read_json(path)
+    try:
+        return from_plain(kind, stored["config"])
+    except (TypeError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path} is no configuration of {module()} ({reason}): use one that it has written") from None
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A configuration in plain JSON values."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+
+
+def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
+    """The inverse of `plain`. Raises TypeError for a value of another type, KeyError for a missing one."""
+    read = {}
+    for name, wanted in get_type_hints(kind).items():
+        value = values[name]
+        value = Path(value) if isinstance(value, str) and Path in (wanted, *get_args(wanted)) else value
+        allowed = [type(literal) for literal in get_args(wanted)] if get_origin(wanted) is Literal else get_args(wanted)
+        if not isinstance(value, tuple(allowed) or wanted) or (isinstance(value, bool) and wanted is not bool):
+            raise TypeError(f"{name} is {value!r}")
+        read[name] = value
+    return kind(**read)

@@ -1,0 +1,117 @@
+"""What a training run leaves in its folder as it goes: metrics.jsonl, checkpoints and, if asked, TensorBoard files."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.io.checkpoints import KEEP, Found, Writer
+from charrnn_jax.training import TrainState
+
+
+class Line(NamedTuple):
+    """One line of metrics.jsonl. A figure that is not finite is null."""
+
+    step: int
+    chars: int
+    """Characters of training text seen so far."""
+    seconds: float
+    """Time in training steps so far, without compilation and evaluation."""
+    nats: float | None
+    """Mean per token since the line before."""
+    bits_per_char: float | None
+    """The same, of the training text."""
+    learning_rate: float
+    grad_norm: float | None
+    """Mean global norm of the gradient, before clipping, since the line before."""
+    chars_per_second: float
+    skipped: int = 0
+    """Updates left out so far, because their numbers were not finite."""
+    valid_bits_per_char: float | None = None
+    sample: str | None = None
+
+
+class Tally(NamedTuple):
+    """Sums since the last line, and the time since the beginning."""
+
+    steps: int = 0
+    nats: float = 0.0
+    grad_norm: float = 0.0
+    seconds: float = 0.0
+    line_seconds: float = 0.0
+    """The time of the last line."""
+
+    def add(self, nats: float, grad_norm: float, seconds: float) -> "Tally":
+        """One step more."""
+        sums = self.steps + 1, self.nats + nats, self.grad_norm + grad_norm, self.seconds + seconds
+        return Tally(*sums, self.line_seconds)
+
+    def emptied(self) -> "Tally":
+        """After a line."""
+        return Tally(seconds=self.seconds, line_seconds=self.seconds)
+
+
+class Journal:
+    """Lines and checkpoints of one run. `about` is what else a checkpoint has to say, in plain JSON values."""
+
+    def __init__(self, folder: Path, about: dict[str, Any], keep: int = KEEP, tensorboard: bool = False):
+        self.folder, self.about = folder, about
+        self.lines: list[Line] = []
+        self.tally = Tally()
+        self.saved: int | None = None
+        """The step of the last checkpoint."""
+        self._writer = Writer(folder / "checkpoints", keep)
+        self._board = _board(folder) if tensorboard else None
+
+    def goes_on_from(self, found: Found) -> None:
+        """Takes up what the checkpoint tells; lines that were written after it are dropped."""
+        try:
+            self.lines = [Line(**line) for line in found.about["lines"]]
+            self.tally = Tally(*found.about["tally"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"checkpoint {found.path} is of another version ({error}): train again") from None
+        self.saved = found.step
+        part = self.folder / "metrics.jsonl.part"
+        part.write_text("".join(map(_written, self.lines)), encoding="utf-8")
+        part.replace(self.folder / "metrics.jsonl")
+
+    def add(self, line: Line) -> None:
+        """One line more."""
+        self.lines.append(line)
+        self.tally = self.tally.emptied()
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(_written(line))
+        if self._board:
+            for name, value in line._asdict().items():
+                if isinstance(value, (int, float)) and name != "step":
+                    self._board.add_scalar(name, value, line.step)
+
+    def save(self, state: TrainState, score: float | None = None) -> None:
+        """A checkpoint, written in the background; `score` is what the best one has least of."""
+        lines = [line._asdict() for line in self.lines]
+        self._writer.save(state, {**self.about, "lines": lines, "tally": list(self.tally)}, score)
+        self.saved = int(state.step)
+
+    def close(self) -> None:
+        """Waits until everything is on disk."""
+        self._writer.wait()
+        if self._board:
+            self._board.close()
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN and no infinity."""
+    return value if math.isfinite(value) else None
+
+
+def _written(line: Line) -> str:
+    return json.dumps(line._asdict(), allow_nan=False) + "\n"
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise InputError("--tensorboard needs tensorboardX: pip install 'charrnn_jax[experiments]'") from None
+    return SummaryWriter(str(folder / "tensorboard"))

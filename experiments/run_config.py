@@ -1,0 +1,139 @@
+"""How one training run is configured: one model on one text."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal, get_args
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.model import InputMode, LanguageModel
+from charrnn_jax.products import Precision
+from charrnn_jax.text.tokenizer import Kind, Tokenizer
+from experiments.fit import Schedule
+from experiments.loop import Plan
+from experiments.shell import require_positive, require_seed
+
+CellName = Literal["elman", "gru", "lstm"]
+Decay = Literal["cosine", "linear", "none"]
+OnNonfinite = Literal["stop", "skip"]
+CHOICES = {
+    "tokenizer": Kind,
+    "cell": CellName,
+    "input_mode": InputMode,
+    "precision": Precision,
+    "decay": Decay,
+    "on_nonfinite": OnNonfinite,
+}
+COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "warmup", "points", "keep")
+COUNTS_FROM_ZERO = ("patience", "report_every", "save_every", "sample_chars")
+LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Config:
+    """One model on one text."""
+
+    corpus: str = "sotu"
+    """sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
+    data_dir: Path | None = None
+    """Folder with the known corpora; without it they are downloaded."""
+    tokenizer: Kind = "char"
+    """What a token is."""
+    pieces: int = 10_000
+    """The largest vocabulary of the word tokenizer."""
+    cell: CellName = "lstm"
+    """The recurrent cell."""
+    input_mode: InputMode = "lookup"
+    """How an id enters: by embedding look-up, by one-hot product, or directly."""
+    embed_size: int = 64
+    """E: numbers for each token."""
+    hidden_size: int = 256
+    """H: hidden units of each layer."""
+    layers: int = 1
+    """L: recurrent layers."""
+    tied: bool = False
+    """Share the embedding with the output layer: needs equal sizes."""
+    dropout: float = 0.0
+    """The rate on the non-recurrent connections."""
+    precision: Precision = "float32"
+    """Of the operands of every product; all else is float32."""
+    steps: int = 2_000
+    """Updates of the parameters."""
+    batch_size: int = 32
+    """B: streams read side by side."""
+    length: int = 64
+    """Tokens through which the gradient goes back."""
+    learning_rate: float = 4e-3
+    """The peak of Adam's learning rate."""
+    decay: Decay = "cosine"
+    """How the learning rate falls after the warm-up: to a fiftieth, or not at all."""
+    warmup: int = 100
+    """Steps in which the learning rate rises; at most a tenth of all."""
+    clip: float = 1.0
+    """The largest global norm of a gradient."""
+    on_nonfinite: OnNonfinite = "stop"
+    """What to do when a loss or a gradient is not finite: stop, or skip that update."""
+    points: int = 10
+    """How often to validate and save."""
+    patience: int = 0
+    """Stop after so many points without a better validation, and score the best; 0: never."""
+    report_every: int = 100
+    """Steps between lines of metrics.jsonl."""
+    save_every: int = 0
+    """Steps between checkpoints, beside those at points; 0: none."""
+    keep: int = 3
+    """The last checkpoints to keep, beside the best."""
+    sample_chars: int = 0
+    """Characters of a sample to show at each point."""
+    tensorboard: bool = False
+    """Write TensorBoard files, too."""
+    seed: int = 0
+    """Of the parameters, the dropout and the samples."""
+    init_from: Path | None = None
+    """A run, or one of its checkpoints, whose weights to begin with."""
+    resume: Path | None = None
+    """The folder of a run to go on with, as it was configured."""
+    out: Path = Path("runs/train")
+    """A new folder for the run."""
+
+
+def check(config: Config) -> None:
+    """Raises InputError for the first value that no run can have."""
+    rates = {"learning_rate": config.learning_rate, "clip": config.clip}
+    require_positive(**{name: getattr(config, name) for name in COUNTS}, **rates)
+    require_seed(config.seed)
+    for name in (*COUNTS, *COUNTS_FROM_ZERO):
+        if not 0 <= getattr(config, name) <= LARGEST:
+            raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use 0 to {LARGEST}")
+    for name, known in CHOICES.items():
+        if getattr(config, name) not in get_args(known):
+            raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
+    if not 0.0 <= config.dropout < 1.0:
+        raise InputError(f"--dropout is {config.dropout} and must be at least 0 and below 1")
+    if config.tied and (config.input_mode == "direct" or config.embed_size != config.hidden_size):
+        raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
+
+
+def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
+    """The model that the configuration asks for."""
+    return LanguageModel(
+        vocab_size=tokenizer.vocab_size,
+        embed_size=config.embed_size,
+        hidden_size=config.hidden_size,
+        num_layers=config.layers,
+        cell=config.cell,
+        input_mode=config.input_mode,
+        tied=config.tied,
+        dropout=config.dropout,
+        precision=config.precision,
+    )
+
+
+def schedule_of(config: Config) -> Schedule:
+    """How the configuration trains."""
+    names = ("steps", "batch_size", "length", "learning_rate", "warmup", "decay", "clip", "on_nonfinite")
+    return Schedule(**{name: getattr(config, name) for name in names})
+
+
+def plan_of(config: Config) -> Plan:
+    """What the configuration wants done on the way."""
+    return Plan(**{field.name: getattr(config, field.name) for field in fields(Plan)})
