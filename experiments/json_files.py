@@ -30,7 +30,7 @@ def read_json(path: Path, kind: type = dict) -> Any:
     """What `write_json` wrote, of that kind. Raises InputError for anything else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): remove it") from None
     if not isinstance(value, kind):
         raise InputError(f"{path} is damaged (not a {kind.__name__}): remove it")

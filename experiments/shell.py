@@ -77,7 +77,7 @@ def fail(error: Exception, code: int = 2) -> int:
 def require_positive(**sizes: float) -> None:
     """Raises InputError for the first size that is not above zero, by the name of its flag."""
     for name, size in sizes.items():
-        if not (size > 0 and math.isfinite(size)):
+        if not 0 < size < math.inf:
             raise InputError(f"--{name.replace('_', '-')} is {size} and must be above zero and finite")
 
 

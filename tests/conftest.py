@@ -13,3 +13,5 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 install_import_hook("charrnn_jax", "beartype.beartype")
+
+pytest_plugins = ["tests.hostile"]  # counts hostile inputs

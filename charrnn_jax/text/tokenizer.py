@@ -1,6 +1,7 @@
 """What a tokenizer is, which there are, and how one is written to JSON and read back."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -16,6 +17,7 @@ from charrnn_jax.text.word import WordTokenizer, train_word
 from charrnn_jax.text.words import count_words
 
 SCHEMA = 1
+SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 Kind: TypeAlias = Literal["char", "byte", "word", "closed_word"]
 
 
@@ -66,7 +68,25 @@ def encode(tokenizer: Tokenizer, text: str) -> Tokens:
 
 def to_json(tokenizer: Tokenizer) -> str:
     """One JSON object, in ASCII."""
-    return json.dumps({"schema": SCHEMA, "kind": tokenizer.kind, **tokenizer.to_dict()}, indent=1)
+    return json.dumps({"schema": SCHEMA, "kind": tokenizer.kind, **_spread(tokenizer.to_dict())}, indent=1)
+
+
+def _spread(value: Any) -> Any:
+    """Two lone surrogates side by side are one character to whoever reads JSON: such a string is written as a list."""
+    match value:
+        case dict():
+            return {name: _spread(item) for name, item in value.items()}
+        case list():
+            return [_spread(item) for item in value]
+        case str() if SURROGATES.search(value):
+            return list(value)
+    return value
+
+
+def _joined(value: Any) -> Any:
+    """A string that `_spread` has written as a list; anything else as it is."""
+    is_spread = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return "".join(value) if is_spread else value
 
 
 def from_json(text: str) -> Tokenizer:
@@ -91,11 +111,12 @@ def from_json(text: str) -> Tokenizer:
 
 
 def _characters(fields: dict[str, Any]) -> str:
-    return "".join(_distinct("characters", fields.get("characters"), str))
+    return "".join(_distinct("characters", _joined(fields.get("characters")), str))
 
 
 def _strings(fields: dict[str, Any], name: str, required: Sequence[str] = ()) -> tuple[str, ...]:
-    strings = tuple(_distinct(name, fields.get(name), list))
+    value = fields.get(name)
+    strings = tuple(_distinct(name, [_joined(item) for item in value] if isinstance(value, list) else value, list))
     missing = [word for word in required if word not in strings]
     if missing:
         raise InputError(f"the tokenizer's {name} lack {missing[0]}: train it again")

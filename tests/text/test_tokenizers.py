@@ -59,6 +59,12 @@ def test_json_round_trip(kind, trained_on):
     assert from_json(to_json(tokenizer)) == tokenizer
 
 
+@ALL
+def test_surrogates_side_by_side_are_not_joined_by_json(kind):
+    tokenizer = train_tokenizer(kind, "\ud800\udc00 \ud800\udc00 \U00010000", pieces=5)
+    assert from_json(to_json(tokenizer)) == tokenizer
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
