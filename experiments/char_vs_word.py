@@ -66,6 +66,11 @@ class Config:
     out: Path | None = None
     """A new folder for results.json and the pictures; runs/char_vs_word-CORPUS-PRESET if not given."""
 
+    @property
+    def folder(self) -> Path:
+        """Where the comparison is, or will be."""
+        return self.resume or self.out or Path("runs") / f"char_vs_word-{Path(self.corpus).stem}-{self.preset}"
+
 
 def main(config: Config) -> None:
     """Compares, prints, and writes."""
@@ -73,7 +78,7 @@ def main(config: Config) -> None:
         if not (config.resume / "config.json").exists():
             raise InputError(f"{config.resume} holds no comparison to go on with: leave out --resume")
         config = continued(config, read_config(config.resume / "config.json", Config), free={"data_dir", "seeds"})
-    terms, out = terms_of(config), folder_of(config)
+    terms, out = terms_of(config), config.folder
     if not config.resume:
         refuse_used(out, f"--resume {out} goes on with it, or choose another --out")
     banner("Characters against words", config.precision)
@@ -123,11 +128,6 @@ def terms_of(config: Config) -> Terms:
     require_positive(seeds=config.seeds, **given)
     require_seed(config.seed, config.seed + config.seeds - 1)
     return replace(PRESETS[config.preset], cell=config.cell, precision=config.precision, **given)
-
-
-def folder_of(config: Config) -> Path:
-    """`--out`, or a folder named after the corpus and the preset."""
-    return config.out or Path("runs") / f"char_vs_word-{Path(config.corpus).stem}-{config.preset}"
 
 
 def agree(out: Path, config: Config, corpus: Corpus) -> None:

@@ -95,6 +95,11 @@ class Config:
     out: Path = Path("runs/train")
     """A new folder for the run."""
 
+    @property
+    def folder(self) -> Path:
+        """Where the run is, or will be."""
+        return self.resume or self.out
+
 
 def check(config: Config) -> None:
     """Raises InputError for the first value that no run can have."""

@@ -36,8 +36,10 @@ def run(
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     keep_compiled()
     signal.signal(signal.SIGTERM, terminate)
+    given: Any = None
     try:
-        main(read_command_line(config, (description or "").split("\n\n")[0], default))
+        given = read_command_line(config, (description or "").split("\n\n")[0], default)
+        main(given)
     except BrokenPipeError:  # whoever read along has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -50,7 +52,7 @@ def run(
     except TrainingError as error:
         sys.exit(fail(error, 1))
     except (KeyboardInterrupt, Interrupted) as stopped:
-        goes_on = ": --resume with its folder goes on" if hasattr(config, "resume") else ""
+        goes_on = f": --resume {given.folder} goes on" if hasattr(given, "resume") else ""
         print(f"{str(stopped) or 'interrupted'}{goes_on}", file=sys.stderr)
         sys.exit(getattr(stopped, "exit_code", 130))
 

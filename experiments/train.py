@@ -39,7 +39,7 @@ class Run(NamedTuple):
 def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text."""
     made = None if config.resume else begun(config)  # nothing is written before everything fits
-    with locked(config.resume or open_out(config.out)):
+    with locked(config.folder if config.resume else open_out(config.out)):
         config, corpus, trainer, kept = made or resumed(config)
         journal = open_journal(config, trainer, corpus.sha256, kept)
         introduce(config, corpus, trainer)

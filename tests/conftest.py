@@ -14,4 +14,4 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 install_import_hook("charrnn_jax", "beartype.beartype")
 
-pytest_plugins = ["tests.hostile"]  # counts hostile inputs
+pytest_plugins = ["tests.hostile", "tests.summary"]

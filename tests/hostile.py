@@ -1,6 +1,6 @@
 """Hostile input: values that someone may have made to break things, and a count of those that were tried.
 
-Tests call what they attack through `survives`; as a plugin, this file prints the sum at the end of the session.
+Tests call what they attack through `survives`; as a plugin, this file counts the calls of each test.
 The profile `faults` (`pytest --hypothesis-profile=faults`) tries five times as many.
 """
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from charrnn_jax.errors import InputError
 
 settings.register_profile("faults", max_examples=500, deadline=None)
-COUNT = "hostile inputs"
+COUNT = "hostile inputs tried"
 tried = 0
 
 # Lone surrogates, NUL, line ends of every kind, combining, right-to-left, joined emoji, byte-order mark, full width.
@@ -83,12 +83,3 @@ def pytest_runtest_call(item):
     finally:
         if tried > before:
             item.user_properties.append((COUNT, tried - before))
-
-
-def pytest_terminal_summary(terminalreporter):
-    """One line, where there is anything to say. A crash is a test of hostile input that failed."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    counted = [(report, dict(report.user_properties).get(COUNT, 0)) for report in reports if report.when == "call"]
-    total, crashes = sum(n for _, n in counted), sum(report.failed for report, n in counted if n)
-    if total:
-        terminalreporter.write_line(f"hostile input: {total:,} inputs tried, {crashes} crashes")

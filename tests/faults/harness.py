@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,23 @@ def run(module: str, *flags: Any, **variables: str) -> subprocess.CompletedProce
     return subprocess.CompletedProcess(process.args, process.returncode, out, error)
 
 
-def killed_after(process: subprocess.Popen, out: Path, steps: int, seconds: float, how: signal.Signals) -> int:
-    """Sends the signal so many seconds after `steps` steps are saved; the exit code."""
-    while process.poll() is None and max(checkpoints.steps(out / "checkpoints"), default=-1) < steps:
-        time.sleep(0.002)
-    time.sleep(seconds)
-    process.send_signal(how)
-    process.communicate(timeout=120)
-    return process.returncode
+def wait_for(process: subprocess.Popen, happened: Callable[[], bool]) -> None:
+    """Returns when it has, or when the process has ended."""
+    while process.poll() is None and not happened():
+        time.sleep(0.001)
+
+
+def saved(out: Path) -> int:
+    """The step of the last checkpoint; -1 where there is none."""
+    return max(checkpoints.steps(out / "checkpoints"), default=-1)
+
+
+def signalled(process: subprocess.Popen, *numbers: signal.Signals) -> tuple[int, str]:
+    """Sends the signals; the exit code, and what was said last on standard error."""
+    for number in numbers:
+        process.send_signal(number)
+    _, error = process.communicate(timeout=120)
+    return process.returncode, (error.strip().splitlines() or [""])[-1]
 
 
 def fingerprint(out: Path) -> dict[str, str]:
