@@ -57,7 +57,7 @@ def prepare(name: str, kind: Kind, corpus: Corpus, terms: Terms) -> Contender:
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
     require_lossless(tokenizer, corpus)
     model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters).clone(precision=terms.precision)
-    return Contender(name, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
+    return Contender(name, tokenizer, model, schedule_of(tokenizer, corpus.train.read(), terms))
 
 
 def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageModel:
@@ -92,9 +92,9 @@ def measure(contender: Contender, corpus: Corpus, known: Set[str], terms: Terms,
     """Trains from one seed; the record of it. `known` are the words of the corpus."""
     begun = time.perf_counter()
     name, tokenizer, model, schedule = contender
-    trainer = Trainer(model, tokenizer, corpus.train, schedule, seed)
-    curve = train_to(trainer, beginning(corpus.valid, terms.curve_chars), terms.points, name)
-    scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
+    trainer = Trainer(model, tokenizer, corpus.train.read(), schedule, seed)
+    curve = train_to(trainer, beginning(corpus.valid.read(), terms.curve_chars), terms.points, name)
+    scores = {split: trainer.evaluate(getattr(corpus, split).read()) for split in ("valid", "test")}
     tokens = max(1, round(terms.sample_chars / trainer.chars_per_token))
     samples = write_samples(model, tokenizer, trainer.state.params, seed, terms.samples, tokens, Filters())
     # A sample ends anywhere: its last word may not be whole.

@@ -114,7 +114,7 @@ def split_seed(seed: int) -> tuple[Array, Array, Array]:
 def require_lossless(tokenizer: Tokenizer, corpus: Corpus) -> None:
     """Raises InputError where a closed vocabulary cannot write the text: its bits would not be of that text."""
     for split in ("train", "valid", "test"):
-        text = getattr(corpus, split)
+        text = getattr(corpus, split).read()
         if tokenizer.decode(tokenizer.encode(text)) != text:
             raise InputError(
                 f"the {split} text of {corpus.name} has words or spaces outside the closed vocabulary: use word or char"

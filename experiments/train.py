@@ -33,13 +33,13 @@ def main(config: Config) -> None:
         keep(config.out, trainer.state, before + [point._asdict() for point in curve])
 
     seconds = before[-1]["seconds"] if before else 0.0
-    curve = train_to(trainer, corpus.valid, config.points, config.tokenizer, seconds, keep_point)
+    curve = train_to(trainer, corpus.valid.read(), config.points, config.tokenizer, seconds, keep_point)
     finish(config, trainer, corpus, before + [point._asdict() for point in curve])
 
 
 def finish(config: Config, trainer: Trainer, corpus: Corpus, curve: list[dict[str, Any]]) -> None:
     """Scores both held-out texts, and writes and prints what came out."""
-    scores = {split: trainer.evaluate(getattr(corpus, split)) for split in ("valid", "test")}
+    scores = {split: trainer.evaluate(getattr(corpus, split).read()) for split in ("valid", "test")}
     results = {
         "schema": 1,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},
@@ -83,7 +83,7 @@ def resumed(given: Config) -> tuple[Config, Trainer, Corpus, list[dict]]:
 def _trainer(config: Config, tokenizer: Tokenizer, corpus: Corpus) -> Trainer:
     require_lossless(tokenizer, corpus)
     schedule = Schedule(config.steps, config.batch_size, config.length, config.learning_rate)
-    return Trainer(model_of(config, tokenizer), tokenizer, corpus.train, schedule, config.seed)
+    return Trainer(model_of(config, tokenizer), tokenizer, corpus.train.read(), schedule, config.seed)
 
 
 def describe(score: Score) -> dict[str, float]:
