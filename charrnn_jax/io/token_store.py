@@ -55,10 +55,6 @@ class Record(NamedTuple):
         """Bytes of ids."""
         return self.tokens * np.dtype(self.dtype).itemsize
 
-    def goes_on_from(self, begun: "Record") -> bool:
-        """Whether it is made of the same as that record."""
-        return self[:5] == begun[:5]
-
 
 class MappedIds(np.ndarray):
     """The ids of a store, read-only. `ids[index]` gives plain arrays.
@@ -89,9 +85,8 @@ def store(folder: Path, name: str, tokenizer: Tokenizer, text: Text) -> Tokens:
     folder.mkdir(parents=True, exist_ok=True)
     ids, record_file = folder / f"{name}.ids", folder / f"{name}.json"
     with _alone(folder):
-        record = _read(record_file)
-        whole = record and record.goes_on_from(begun) and ids.is_file() and ids.stat().st_size == record.size
-        if not (record and whole and _intact(ids, record)):
+        record = _kept(ids, record_file, begun)
+        if record is None or ids.stat().st_size != record.size:
             record = _build(folder / f"{name}.part", begun, tokenizer, text)
             os.replace(folder / f"{name}.part", ids)
             os.replace(folder / f"{name}.part.json", record_file)
@@ -107,10 +102,8 @@ def _begun(tokenizer: Tokenizer, text: Text) -> Record:
 def _build(path: Path, begun: Record, tokenizer: Tokenizer, text: Text) -> Record:
     """Writes the ids to `path`, or what is missing there, and the record of them beside it."""
     record_file = path.with_name(f"{path.name}.json")
-    record = _read(record_file)
-    if not (record and record.goes_on_from(begun) and path.is_file() and _intact(path, record)):
-        record = begun
-        _write(record_file, record)
+    record = _kept(path, record_file, begun) or begun
+    _write(record_file, record)  # first: no record may speak of ids that are about to go
     seen, before, sha256 = 0, " ", hashlib.sha256()
     with path.open("r+b" if path.is_file() else "w+b") as file:
         file.truncate(record.size)
@@ -131,14 +124,21 @@ def _build(path: Path, begun: Record, tokenizer: Tokenizer, text: Text) -> Recor
 def _append(file: BinaryIO, record: Record, tokenizer: Tokenizer, piece: str, before: str) -> Record:
     """Writes the ids of the next piece; the record with them. `before` is the character in front of it."""
     ids = tokenizer.encode(piece).astype(record.dtype)
-    file.write(ids.tobytes())
+    file.write(ids.data)
     file.flush()  # the record must not run ahead of the ids
     return record._replace(
         tokens=record.tokens + len(ids),
         chars=record.chars + len(piece),
         words=record.words + count_words(piece, before),
-        crc32=zlib.crc32(ids.tobytes(), record.crc32),
+        crc32=zlib.crc32(ids.data, record.crc32),
     )
+
+
+def _kept(ids: Path, record_file: Path, begun: Record) -> Record | None:
+    """The record of what is there already, where that is of the same making and intact."""
+    record = _read(record_file)
+    fits = record and record[:5] == begun[:5] and ids.is_file() and _intact(ids, record)
+    return record if fits else None
 
 
 def _intact(path: Path, record: Record) -> bool:

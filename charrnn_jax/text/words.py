@@ -23,8 +23,7 @@ def count_words(text: str, before: str = " ") -> int:
     `before` is the character in front of the text: behind a letter, the first letters begin no word.
     """
     # As many as `text.split()` has where `before` is white space, ten times as fast.
-    points = code_points(before + text)
-    white = WHITE_SPACE[np.minimum(points, len(WHITE_SPACE) - 1)]
+    white = WHITE_SPACE.take(code_points(before + text), mode="clip")
     return int(np.count_nonzero(white[:-1] & ~white[1:]))
 
 
