@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,7 +67,7 @@ class WordTokenizer:
                 ids.append(i)
                 continue
             if piece not in spellings:
-                spelled = chain.from_iterable(letters[character] for character in piece)
+                spelled = [i for character in piece for i in letters[character]]
                 spellings[piece] = [self._spell, *spelled, self._spell + 1]
             ids += spellings[piece]
         return np.array(ids, np.int32)
