@@ -83,7 +83,7 @@ def main(config: Config) -> None:
         refuse_used(out, f"--resume {out} goes on with it, or choose another --out")
     banner("Characters against words", config.precision)
     corpus = load(config.corpus, config.data_dir)
-    sizes = {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")}
+    sizes = {split: getattr(corpus, split).chars for split in ("train", "valid", "test")}
     console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
     kinds: dict[str, Kind] = {"char": "char", "word": "closed_word" if corpus.closed_vocabulary else "word"}
@@ -102,7 +102,7 @@ def conclude(out: Path, config: Config, corpus: Corpus, terms: Terms, models: di
         "corpus": {
             "name": corpus.name,
             "sha256": corpus.sha256,
-            "chars": {split: len(getattr(corpus, split)) for split in ("train", "valid", "test")},
+            "chars": {split: getattr(corpus, split).chars for split in ("train", "valid", "test")},
         },
         "terms": asdict(terms),
         "models": models,
@@ -143,7 +143,7 @@ def study(contender: Contender, out: Path, config: Config, corpus: Corpus, terms
     """A contender from every seed. What was measured before is read, not repeated."""
     name, model = contender.name, contender.model
     console.print(f"  {name}: vocabulary {model.vocab_size:,}, {model.hidden_size} hidden units")
-    known = set(alphabetic_words(corpus.train + corpus.valid + corpus.test))
+    known = set(alphabetic_words(corpus.train.read() + corpus.valid.read() + corpus.test.read()))
     records = []
     for seed in range(config.seed, config.seed + config.seeds):
         path, folder = out / f"{name}_seed{seed}.json", out / f"{name}_seed{seed}"

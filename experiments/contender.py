@@ -17,7 +17,9 @@ from charrnn_jax.model import LanguageModel, count_parameters
 from charrnn_jax.products import Precision
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.streams import fold_streams
-from charrnn_jax.text.tokenizer import Kind, Tokenizer, encode, train_tokenizer
+from charrnn_jax.text.texts import StringText
+from charrnn_jax.text.tokenizer import Kind, Tokenizer, train_tokenizer
+from charrnn_jax.text.tokens import Tokens, encode
 from charrnn_jax.text.words import nonsense_rate
 from experiments.fit import Schedule, Trainer, require_lossless, write_samples
 from experiments.loop import train
@@ -65,6 +67,8 @@ class Contender(NamedTuple):
     name: str
     kind: Kind
     tokenizer: Tokenizer
+    tokens: Tokens
+    """Of the training text."""
     model: LanguageModel
     schedule: Schedule
 
@@ -72,9 +76,11 @@ class Contender(NamedTuple):
 def prepare(name: str, kind: Kind, corpus: Corpus, terms: Terms) -> Contender:
     """A tokenizer of that kind for the corpus, and a model of the size that is left to it."""
     tokenizer = train_tokenizer(kind, corpus.train, terms.pieces)
-    require_lossless(tokenizer, corpus)
+    for split in ("train", "valid", "test"):
+        require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
+    tokens = encode(tokenizer, corpus.train)
     model = solve_hidden_size(tokenizer.vocab_size, terms.cell, terms.parameters).clone(precision=terms.precision)
-    return Contender(name, kind, tokenizer, model, schedule_of(tokenizer, corpus.train, terms))
+    return Contender(name, kind, tokenizer, tokens, model, schedule_of(tokens, tokenizer.start_id, terms))
 
 
 def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageModel:
@@ -97,17 +103,16 @@ def solve_hidden_size(vocab_size: int, cell: str, parameters: int) -> LanguageMo
     return best
 
 
-def schedule_of(tokenizer: Tokenizer, text: str, terms: Terms) -> Schedule:
+def schedule_of(tokens: Tokens, start_id: int, terms: Terms) -> Schedule:
     """As many steps as read the characters that the terms allow, in windows of the span that they state."""
-    ids = tokenizer.encode(text)
-    length = max(1, round(terms.span * len(ids) / len(text)))
-    windows = fold_streams(ids, tokenizer.start_id, terms.batch_size, length).windows
-    return Schedule(max(1, round(terms.chars / len(text) * windows)), terms.batch_size, length, terms.learning_rate)
+    length = max(1, round(terms.span * len(tokens.ids) / tokens.chars))
+    windows = fold_streams(tokens.ids, start_id, terms.batch_size, length).windows
+    return Schedule(max(1, round(terms.chars / tokens.chars * windows)), terms.batch_size, length, terms.learning_rate)
 
 
 def configured(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: Path) -> Config:
     """The run of a contender from one seed, as `experiments.train` would be told."""
-    _, kind, _, model, schedule = contender
+    kind, model, schedule = contender.kind, contender.model, contender.schedule
     trained = {name: getattr(schedule, name) for name in ("steps", "batch_size", "length", "learning_rate")}
     sizes = {"embed_size": model.embed_size, "hidden_size": model.hidden_size, "tied": model.tied}
     chosen = {"cell": terms.cell, "precision": terms.precision, "pieces": terms.pieces, "points": terms.points}
@@ -121,11 +126,10 @@ def measure(
     begun = time.perf_counter()
     config = configured(contender, corpus, terms, seed, out)
     tokenizer = contender.tokenizer
-    tokens = encode(tokenizer, corpus.train)
-    trainer = Trainer(contender.model, tokenizer, tokens, contender.schedule, seed)
+    trainer = Trainer(contender.model, tokenizer, contender.tokens, contender.schedule, seed)
     journal = open_journal(config, trainer, corpus.sha256, read_run(out) if steps(out / "checkpoints") else None)
     seconds_before = journal.tally.seconds
-    valid = encode(tokenizer, beginning(corpus.valid, terms.curve_chars))
+    valid = encode(tokenizer, StringText(beginning(corpus.valid.read(), terms.curve_chars)))
     record: dict[str, Any] = {"seed": seed}
     try:
         lines = train(trainer, valid, plan_of(config), journal, contender.name, seed)

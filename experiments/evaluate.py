@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.corpora import read_text
-from charrnn_jax.text.tokenizer import Tokenizer, encode
+from charrnn_jax.io.text_file import open_text
+from charrnn_jax.text.tokenizer import Tokenizer
+from charrnn_jax.text.tokens import encode
 from experiments import process
-from experiments.fit import Scorer
+from experiments.fit import Scorer, require_lossless
 from experiments.run_config import model_of
 from experiments.run_folder import load_state, read_run
 from experiments.shell import banner, console, print_score, run
@@ -42,12 +43,11 @@ def main(config: Config) -> None:
     """Prints the score, and writes the surprisals where asked."""
     if config.per_token and config.per_token.exists():
         raise InputError(f"{config.per_token} exists: choose another --per-token, or remove it")
-    text = read_text(config.text)
+    text = open_text(config.text)
     kept = read_run(config.run, "best" if config.best else "last")
     model, tokenizer, params = model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params
     tokens = encode(tokenizer, text)
-    if tokenizer.decode(tokens.ids) != text:
-        raise InputError(f"{config.text} has words or spaces outside the closed vocabulary of {config.run}")
+    require_lossless(tokenizer, text, str(config.text))
     banner(f"Scoring {config.text} at step {kept.found.step} of {config.run}", model.precision)
     scorer = Scorer(model, tokenizer)
     print_score("text", scorer.score(params, tokens))

@@ -9,7 +9,7 @@ import numpy as np
 
 from charrnn_jax.errors import TrainingError
 from charrnn_jax.sampling import Filters
-from charrnn_jax.text.streams import Tokens
+from charrnn_jax.text.tokens import Tokens
 from experiments.fit import Trainer, learning_rate, write_samples
 from experiments.interruption import Interrupted, finishing_steps
 from experiments.journal import Journal, Line, finite

@@ -36,6 +36,8 @@ class Config:
     """sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
     data_dir: Path | None = None
     """Folder with the known corpora; without it they are downloaded."""
+    store_dir: Path | None = None
+    """Folder for the tokens of text files; the user's cache if not given."""
     tokenizer: Kind = "char"
     """What a token is."""
     pieces: int = 10_000

@@ -22,6 +22,7 @@ from charrnn_jax.model import LanguageModel
 from charrnn_jax.recurrence import Layer, scan
 from charrnn_jax.text.char import train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
+from charrnn_jax.text.texts import StringText
 from charrnn_jax.training import TrainState
 from charrnn_jax.types import Array
 from experiments.fit import Schedule, start_training
@@ -151,7 +152,7 @@ def _through_disk(folder: Path, state: TrainState) -> TrainState:
 def tiny_run() -> TinyRun:
     """A few steps on one sentence, over all devices, from the same state twice."""
     text = "Sunny days are the best days to go for a walk. " * 40
-    tokenizer = train_char(text)
+    tokenizer = train_char(StringText(text))
     model = LanguageModel(tokenizer.vocab_size, 8, H, cudnn=on_nvidia())
     streams = fold_streams(tokenizer.encode(text), tokenizer.start_id, B, T)
     step, first = start_training(model, Schedule(STEPS, B, T, 2e-2), jax.random.key(0), jax.random.key(1))

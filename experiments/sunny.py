@@ -33,6 +33,7 @@ from charrnn_jax.products import Precision
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.streams import batch_at, fold_streams
+from charrnn_jax.text.texts import StringText
 from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
 from experiments.command_line import command
@@ -95,7 +96,7 @@ def main(config: Config) -> None:
     show_look_up()
     learned = show_training(config)
     write_json(out / "results.json", report(config, learned))
-    tokenizer = train_char(LECTURE["sentence"])
+    tokenizer = train_char(StringText(LECTURE["sentence"]))
     panels = [panel_of(result, tokenizer) for result in learned]
     draw_embeddings(panels, tokenizer.characters, out / "embedding.png")
     console.print(f"\nWrote {out / 'embedding.png'} and {out / 'results.json'}", soft_wrap=True)
@@ -141,7 +142,7 @@ def show_training(config: Config) -> list[Learned]:
 def learn(config: Config, mode: InputMode) -> Learned:
     """Trains until greedy generation writes the sentence; InputError where `max_steps` do not suffice."""
     start, sentence = perf_counter(), LECTURE["sentence"]
-    tokenizer = train_char(sentence)
+    tokenizer = train_char(StringText(sentence))
     sizes = tokenizer.vocab_size, config.embed_size, config.hidden_size
     model = LanguageModel(*sizes, cell="elman", input_mode=mode, precision=config.precision)
     init_key, step_key = jax.random.split(jax.random.key(config.seed))

@@ -14,9 +14,10 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import count_parameters
-from charrnn_jax.text.tokenizer import Tokenizer, encode, train_tokenizer
+from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
 from experiments import process
 from experiments.command_line import command, continued
+from experiments.encoded import tokens_of
 from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
 from experiments.json_files import write_json
@@ -43,7 +44,7 @@ def main(config: Config) -> None:
         config, corpus, trainer, kept = made or resumed(config)
         journal = open_journal(config, trainer, corpus.sha256, kept)
         introduce(config, corpus, trainer)
-        valid = encode(trainer.tokenizer, corpus.valid)
+        valid = tokens_of(corpus, "valid", trainer.tokenizer, config.store_dir)
         lines = train(trainer, valid, plan_of(config), journal, config.tokenizer, config.seed)
         if config.patience:
             trainer.goes_on_from(load_state(read_run(config.out, "best")))
@@ -66,7 +67,7 @@ def resumed(given: Config) -> Run:
     """The run in that folder, as it was when it was last saved."""
     assert given.resume
     kept = read_run(given.resume)
-    config = continued(given, kept.config, free={"data_dir", "tensorboard"})
+    config = continued(given, kept.config, free={"data_dir", "store_dir", "tensorboard"})
     corpus = load(config.corpus, config.data_dir)
     if corpus.sha256 != kept.corpus_sha256:
         raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
@@ -82,8 +83,9 @@ def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
 
 
 def _trainer(config: Config, tokenizer: Tokenizer, corpus: Corpus) -> Trainer:
-    require_lossless(tokenizer, corpus)
-    tokens = encode(tokenizer, corpus.train)
+    for split in ("train", "valid", "test"):
+        require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
+    tokens = tokens_of(corpus, "train", tokenizer, config.store_dir)
     return Trainer(model_of(config, tokenizer), tokenizer, tokens, schedule_of(config), config.seed)
 
 
@@ -98,7 +100,8 @@ def _weights(config: Config, tokenizer: Tokenizer) -> Any:
 
 def finish(config: Config, trainer: Trainer, corpus: Corpus, lines: list[Line]) -> None:
     """Scores both held-out texts, and writes and prints what came out."""
-    scores = {split: trainer.evaluate(encode(trainer.tokenizer, getattr(corpus, split))) for split in ("valid", "test")}
+    held_out = {split: tokens_of(corpus, split, trainer.tokenizer, config.store_dir) for split in ("valid", "test")}
+    scores = {split: trainer.evaluate(tokens) for split, tokens in held_out.items()}
     results = {
         "schema": 2,
         "corpus": {"name": corpus.name, "sha256": corpus.sha256},

@@ -9,10 +9,11 @@ import pytest
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
 from charrnn_jax.text.char import train_char
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
+from charrnn_jax.text.texts import StringText
 from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
 
 TEXT = "Sunny days are the best days to go for a walk or have a picnic. " * 60
-TOKENIZER = train_char(TEXT)
+TOKENIZER = train_char(StringText(TEXT))
 MODEL = LanguageModel(TOKENIZER.vocab_size, 8, 16, dropout=0.1)
 IDS = TOKENIZER.encode(TEXT)
 

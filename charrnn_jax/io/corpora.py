@@ -8,28 +8,30 @@ import csv
 import importlib.util
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.download import PACKAGES, Source, fetch, sha256
+from charrnn_jax.io.download import PACKAGES, Source, fetch
+from charrnn_jax.io.text_file import digest, open_text, read_text, split_at
+from charrnn_jax.text.texts import StringText, Text
 
 
 class Corpus(NamedTuple):
     """A text in three splits. Everything learned, the vocabulary included, comes from `train`."""
 
     name: str
-    train: str
-    valid: str
-    test: str
+    train: Text
+    valid: Text
+    test: Text
     closed_vocabulary: bool = False
     """Whether the corpus comes in white-space words, with `<unk>` for the rare ones."""
 
     @property
     def sha256(self) -> str:
         """Of the three splits in UTF-8, one after the other."""
-        return sha256((self.train + self.valid + self.test).encode())
+        return digest(self.train, self.valid, self.test)
 
 
 _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data"
@@ -75,7 +77,7 @@ SOTU_SHA256 = "3b053a35427565c7ac4c4eaca5d26027e2ec5eda4934e6687ab0d17f99f2bb85"
 
 
 def load(name: str, data_dir: Path | None = None) -> Corpus:
-    """The corpus of that name or, where there is none, the text file at that path.
+    """The corpus of that name or, where there is none, the text file at that path, which is not kept in memory.
 
     Raises InputError for a name that is neither, and for a file that cannot be used.
     """
@@ -83,36 +85,28 @@ def load(name: str, data_dir: Path | None = None) -> Corpus:
         return KNOWN[name](data_dir)
     if not Path(name).exists():
         raise InputError(f"no corpus and no file called {name!r}: use a path, or one of {', '.join(KNOWN)}")
-    return _split(name, read_text(Path(name)), valid=0.05, test=0.05)
+    if not Path(name).is_file():  # a pipe cannot be read twice
+        return _in_memory(name, read_text(Path(name)))
+    text = open_text(Path(name))
+    train, valid, test = split_at(text, _borders(name, text.chars))
+    return Corpus(name, train, valid, test)
 
 
-def read_text(path: Path) -> str:
-    """A UTF-8 file, exactly: byte-order mark, line endings and all. Raises InputError for any other file."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder: give the path of a text file")
-    content = path.read_bytes()
-    if not content:
-        raise InputError(f"{path} is empty: give a file with text")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        start = error.start
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{path} is UTF-16: convert it with 'iconv -f UTF-16 -t UTF-8'")
-    if b"\0" in content[:8192]:
-        raise InputError(f"{path} is a binary file: give a text file in UTF-8")
-    raise InputError(
-        f"{path} is not UTF-8: invalid byte 0x{content[start]:02x} at offset {start}; convert it with iconv"
-    )
+def _borders(name: str, chars: int) -> Sequence[int]:
+    """Where validation and test begin: the first nine tenths train, a twentieth validates, the last twentieth tests.
+
+    Raises InputError where a split would be empty.
+    """
+    valid, test = 0.05, 0.05
+    first, second = round(chars * (1 - valid - test)), round(chars * (1 - test))
+    if not 0 < first < second < chars:
+        raise InputError(f"{name} has {chars} characters, too few for three splits: give a longer text")
+    return first, second
 
 
-def _split(name: str, text: str, valid: float, test: float) -> Corpus:
-    """The first characters train, the next validate, the last test."""
-    first, second = round(len(text) * (1 - valid - test)), round(len(text) * (1 - test))
-    parts = (text[:first], text[first:second], text[second:])
-    if not all(parts):
-        raise InputError(f"{name} has {len(text)} characters, too few for three splits: give a longer text")
-    return Corpus(name, parts[0], parts[1], parts[2])
+def _in_memory(name: str, text: str) -> Corpus:
+    first, second = _borders(name, len(text))
+    return Corpus(name, StringText(text[:first]), StringText(text[first:second]), StringText(text[second:]))
 
 
 def _sotu(data_dir: Path | None) -> Corpus:
@@ -128,7 +122,8 @@ def _sotu(data_dir: Path | None) -> Corpus:
     addresses = [read_text(folder / "speeches" / f"{name}.txt") for name in names]
     valid, test = addresses[9::20], addresses[19::20]
     train = [address for i, address in enumerate(addresses) if i % 20 not in (9, 19)]
-    corpus = Corpus("sotu", "\n\n".join(train), "\n\n".join(valid), "\n\n".join(test))
+    parts = [StringText("\n\n".join(split)) for split in (train, valid, test)]
+    corpus = Corpus("sotu", parts[0], parts[1], parts[2])
     if corpus.sha256 != SOTU_SHA256:
         raise InputError(f"the package sotu holds other texts than expected: {PACKAGES} brings version 0.1.2")
     return corpus
@@ -138,8 +133,8 @@ def _shakespeare(data_dir: Path | None) -> Corpus:
     """nanoGPT's split of tiny Shakespeare: the last tenth validates. It has no test part: test repeats valid."""
     text = fetch(SHAKESPEARE, data_dir).decode("utf-8")
     border = int(len(text) * 0.9)
-    valid = text[border:]
-    return Corpus("tinyshakespeare", text[:border], valid, valid)
+    valid = StringText(text[border:])
+    return Corpus("tinyshakespeare", StringText(text[:border]), valid, valid)
 
 
 def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Corpus:
@@ -147,7 +142,7 @@ def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Co
     Treebank, that is the character-level text of the literature."""
     texts = [fetch(source, data_dir).decode("utf-8") for source in sources]
     stripped = ["".join(f"{line.strip()}\n" for line in text.removesuffix("\n").split("\n")) for text in texts]
-    train, valid, test = stripped
+    train, valid, test = map(StringText, stripped)
     return Corpus(name, train, valid, test, closed_vocabulary=True)
 
 
@@ -163,7 +158,7 @@ def _zipped(name: str, source: Source, data_dir: Path | None) -> Corpus:
     """The one file of an archive, 90/5/5 as the literature splits it. It is read as Latin-1: one character is one
     byte, which is how the published bits per character count."""
     with zipfile.ZipFile(io.BytesIO(fetch(source, data_dir))) as archive:
-        return _split(name, archive.read(name).decode("latin-1"), valid=0.05, test=0.05)
+        return _in_memory(name, archive.read(name).decode("latin-1"))
 
 
 def _text8(data_dir: Path | None) -> Corpus:

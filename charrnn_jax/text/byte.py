@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int32, Integer, UInt32
 
 
 def to_bytes(text: str) -> bytes:
@@ -20,7 +20,12 @@ def from_bytes(spelled: bytes) -> str:
         return spelled.decode("utf-8", "replace")
 
 
-def check_known(ids: Int[np.ndarray, "N"], vocab_size: int) -> None:
+def code_points(text: str) -> UInt32[np.ndarray, "N"]:
+    """The number of each character in Unicode."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def check_known(ids: Integer[np.ndarray, "N"], vocab_size: int) -> None:
     """Raises ValueError for the first id outside `[0, vocab_size)`."""
     bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if len(bad):
@@ -47,7 +52,7 @@ class ByteTokenizer:
         """The bytes of the text."""
         return np.frombuffer(to_bytes(text), np.uint8).astype(np.int32)
 
-    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+    def decode(self, ids: Integer[np.ndarray, "N"]) -> str:
         """The text that the bytes spell."""
         check_known(ids, self.vocab_size)
         return from_bytes(ids.astype(np.uint8).tobytes())

@@ -6,9 +6,10 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, Int32, UInt32
+from jaxtyping import Int32, Integer
 
-from charrnn_jax.text.byte import check_known, from_bytes, to_bytes
+from charrnn_jax.text.byte import check_known, code_points, from_bytes, to_bytes
+from charrnn_jax.text.texts import Text
 
 HEX_DIGITS = "0123456789abcdef"
 CODE_POINTS = 0x110000
@@ -40,12 +41,12 @@ class CharTokenizer:
     @cached_property
     def _id_of_code_point(self) -> Int32[np.ndarray, "P"]:
         ids = np.full(CODE_POINTS, -1, np.int32)
-        ids[_code_points(self.characters)] = np.arange(len(self.characters))
+        ids[code_points(self.characters)] = np.arange(len(self.characters))
         return ids
 
     def encode(self, text: str) -> Int32[np.ndarray, "N"]:
         """An id for each character; two for each byte of one unseen in training."""
-        ids = self._id_of_code_point[_code_points(text)]
+        ids = self._id_of_code_point.take(code_points(text))  # indexing would take twice the time
         unseen = np.flatnonzero(ids < 0)
         if not len(unseen):
             return ids
@@ -59,7 +60,7 @@ class CharTokenizer:
         digits = [HEX_DIGITS.index(digit) for digit in to_bytes(character).hex()]
         return np.array(digits, np.int32) + len(self.characters)
 
-    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+    def decode(self, ids: Integer[np.ndarray, "N"]) -> str:
         """The text; digits that spell no character become U+FFFD."""
         check_known(ids, self.vocab_size)
         symbols, letters = self.characters + HEX_DIGITS, len(self.characters)
@@ -74,13 +75,12 @@ class CharTokenizer:
         return {"characters": self.characters}
 
 
-def train_char(text: str) -> CharTokenizer:
+def train_char(text: Text) -> CharTokenizer:
     """The vocabulary of the text: its distinct characters, in code-point order."""
-    return CharTokenizer("".join(sorted(set(text))))
-
-
-def _code_points(text: str) -> UInt32[np.ndarray, "N"]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    seen = np.zeros(CODE_POINTS, np.bool_)
+    for piece in text.pieces():
+        seen[code_points(piece)] = True
+    return CharTokenizer("".join(map(chr, np.flatnonzero(seen).tolist())))
 
 
 def _unspell(digits: str) -> str:

@@ -6,11 +6,15 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int32, Integer
 
+from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import check_known
+from charrnn_jax.text.texts import Text
 
 EOS, UNK = "<eos>", "<unk>"
+MOST_WORDS = 1 << 21
+"""The different words of the largest closed vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class ClosedWordTokenizer:
         known, unknown = self._id_of, self._id_of[UNK]
         return np.array([known.get(word, unknown) for word in _split(text)], np.int32)
 
-    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+    def decode(self, ids: Integer[np.ndarray, "N"]) -> str:
         """Lines of words with one space between them."""
         check_known(ids, self.vocab_size)
         words = (self.words[i] for i in ids.tolist())
@@ -54,10 +58,16 @@ class ClosedWordTokenizer:
         return {"words": list(self.words)}
 
 
-def train_closed_word(text: str) -> ClosedWordTokenizer:
-    """Every word of the text, most frequent first, ties in the order of the strings."""
+def train_closed_word(text: Text) -> ClosedWordTokenizer:
+    """Every word of the text, most frequent first, ties in the order of the strings.
+
+    Raises InputError for a text of more different words than `MOST_WORDS`: no closed vocabulary is meant.
+    """
     counts = Counter({EOS: 0, UNK: 0})
-    counts.update(_split(text))
+    for piece in text.pieces():
+        counts.update(_split(piece))
+        if len(counts) > MOST_WORDS:
+            raise InputError(f"the text has more than {MOST_WORDS:,} different words: use word instead of closed_word")
     return ClosedWordTokenizer(tuple(sorted(counts, key=lambda word: (-counts[word], word))))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.text.tokens import Ids
 
 
 class Batch(NamedTuple):
@@ -28,18 +29,10 @@ class Batch(NamedTuple):
     """Whether the window begins a new pass through the text, from the zero state."""
 
 
-class Tokens(NamedTuple):
-    """A text as ids, and the units that it can be counted in."""
-
-    ids: Int32[np.ndarray, "N"]
-    chars: int
-    words: int
-
-
 class Streams(NamedTuple):
     """A text folded into B streams of `stream_length` tokens, of which the first `burn_in` are scored by another."""
 
-    ids: Int32[np.ndarray, "N"]
+    ids: Ids
     start_id: int
     batch_size: int
     length: int
@@ -53,7 +46,7 @@ class Streams(NamedTuple):
         return -(-self.stream_length // self.length)
 
 
-def fold_streams(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int) -> Streams:
+def fold_streams(ids: Ids, start_id: int, batch_size: int, length: int) -> Streams:
     """Folds N tokens into B streams, to be read in windows of T = `length` tokens.
 
     Raises InputError where the text is shorter than one window of all streams.
@@ -65,9 +58,7 @@ def fold_streams(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, le
     return _overlapping(ids, start_id, batch_size, length, burn_in=0)
 
 
-def fold_for_scoring(
-    ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int = 32, length: int = 128, burn_in: int = 512
-) -> Streams:
+def fold_for_scoring(ids: Ids, start_id: int, batch_size: int = 32, length: int = 128, burn_in: int = 512) -> Streams:
     """As `fold_streams`, for any text of one token or more, and with a burn-in.
 
     A short text is padded to the shape of a long one, so that one compiled step scores both.
@@ -75,7 +66,7 @@ def fold_for_scoring(
     return _overlapping(ids, start_id, batch_size, length, burn_in)
 
 
-def _overlapping(ids: Int32[np.ndarray, "N"], start_id: int, batch_size: int, length: int, burn_in: int) -> Streams:
+def _overlapping(ids: Ids, start_id: int, batch_size: int, length: int, burn_in: int) -> Streams:
     stream_length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
     return Streams(ids, start_id, batch_size, length, burn_in, max(stream_length, burn_in + 1))
 
@@ -88,10 +79,11 @@ def batch_at(streams: Streams, n: int) -> Batch:
     target = stream * (streams.stream_length - streams.burn_in) + within
     scored = (within < streams.stream_length) & (target < len(streams.ids))
     scored &= (within >= streams.burn_in) | (stream == 0)
-    before = streams.ids[np.clip(target - 1, 0, len(streams.ids) - 1)]
+    last = len(streams.ids) - 1
+    before = streams.ids[np.clip(target - 1, 0, last)].astype(np.int32)
     return Batch(
         inputs=np.where(target == 0, np.int32(streams.start_id), before),
-        targets=streams.ids[np.clip(target, 0, len(streams.ids) - 1)],
+        targets=streams.ids[np.clip(target, 0, last)].astype(np.int32),
         weights=scored.astype(np.float32),
         reset=np.array(window == 0),
     )

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int32, Integer
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import ByteTokenizer
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.closed_word import EOS, UNK, ClosedWordTokenizer, train_closed_word
-from charrnn_jax.text.streams import Tokens
+from charrnn_jax.text.texts import Text
 from charrnn_jax.text.word import WordTokenizer, train_word
-from charrnn_jax.text.words import count_words
 
 SCHEMA = 1
 SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
@@ -41,7 +40,7 @@ class Tokenizer(Protocol):
         """The one encoding of the text."""
         ...
 
-    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+    def decode(self, ids: Integer[np.ndarray, "N"]) -> str:
         """The text of any ids. Raises ValueError for an id outside the vocabulary."""
         ...
 
@@ -50,8 +49,12 @@ class Tokenizer(Protocol):
         ...
 
 
-def train_tokenizer(kind: Kind, text: str, pieces: int) -> Tokenizer:
-    """A tokenizer of that kind for the text of a training split; `pieces` bounds the vocabulary of `word`."""
+def train_tokenizer(kind: Kind, text: Text, pieces: int) -> Tokenizer:
+    """A tokenizer of that kind for the text of a training split; `pieces` bounds the vocabulary of `word`.
+
+    Reads the text once or twice, piece by piece, in bounded memory. Raises InputError where `pieces` is not above
+    zero, and as `train_closed_word` does.
+    """
     if kind == "char":
         return train_char(text)
     if kind == "byte":
@@ -59,11 +62,6 @@ def train_tokenizer(kind: Kind, text: str, pieces: int) -> Tokenizer:
     if kind == "word":
         return train_word(text, pieces)
     return train_closed_word(text)
-
-
-def encode(tokenizer: Tokenizer, text: str) -> Tokens:
-    """A whole text in memory."""
-    return Tokens(tokenizer.encode(text), len(text), count_words(text))
 
 
 def to_json(tokenizer: Tokenizer) -> str:

@@ -1,5 +1,6 @@
 """One token for each frequent word; any other is spelled, character by character. Lossless."""
 
+import heapq
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -8,14 +9,17 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Int32, Integer
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import check_known
 from charrnn_jax.text.char import CharTokenizer, train_char
+from charrnn_jax.text.texts import Text
 
 PIECE = re.compile(r" ?\w+(?:['’]\w+)*| ?[^\w\s]+|\s")
 """Words with the space before them, punctuation likewise, other white space: together they cover every string."""
+MOST_TYPES, MOST_CHARS = 1 << 21, 1 << 26
+"""How many different pieces are counted at a time, and how many characters they have together."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,19 @@ class WordTokenizer:
         """An id for each piece of the vocabulary, a spelling for each other."""
         ids: list[int] = []
         spellings: dict[str, list[int]] = {}
-        known = self._id_of
+        known, letters = self._id_of, _Letters(self.letters, self._first_letter)
         for piece in PIECE.findall(text):
             i = known.get(piece)
             if i is not None:
                 ids.append(i)
                 continue
             if piece not in spellings:
-                letters = self.letters.encode(piece) + self._first_letter
-                spellings[piece] = [self._spell, *letters.tolist(), self._spell + 1]
+                spelled = [i for character in piece for i in letters[character]]
+                spellings[piece] = [self._spell, *spelled, self._spell + 1]
             ids += spellings[piece]
         return np.array(ids, np.int32)
 
-    def decode(self, ids: Int[np.ndarray, "N"]) -> str:
+    def decode(self, ids: Integer[np.ndarray, "N"]) -> str:
         """The text: pieces and letters as they come, brackets without a trace."""
         check_known(ids, self.vocab_size)
         parts = []
@@ -84,12 +88,43 @@ class WordTokenizer:
         return {"pieces": list(self.pieces), "characters": self.letters.characters}
 
 
-def train_word(text: str, pieces: int) -> WordTokenizer:
+class _Letters(dict[str, list[int]]):
+    """The ids of a character, asked once: numpy takes microseconds over a single one."""
+
+    def __init__(self, letters: CharTokenizer, first: int):
+        super().__init__()
+        self.letters, self.first = letters, first
+
+    def __missing__(self, character: str) -> list[int]:
+        self[character] = (self.letters.encode(character) + self.first).tolist()
+        return self[character]
+
+
+def train_word(text: Text, pieces: int) -> WordTokenizer:
     """The `pieces` most frequent pieces of the text, ties in the order of the strings.
 
     A piece seen once stays out, however large the vocabulary: from those the model learns how to spell.
+
+    Memory is bounded. Where a text has more than `MOST_TYPES` different pieces (two million; a gigabyte of English
+    has fewer) or they have more than `MOST_CHARS` characters, the rarer half is forgotten, whenever that happens;
+    a piece that comes again is counted from one.
     """
     if pieces <= 0:
         raise InputError(f"--pieces is {pieces} and must be above zero")
-    repeated = [(-count, piece) for piece, count in Counter(PIECE.findall(text)).items() if count > 1]
-    return WordTokenizer(tuple(piece for _, piece in sorted(repeated)[:pieces]), train_char(text))
+    repeated = ((-count, piece) for piece, count in _count(text).items() if count > 1)
+    return WordTokenizer(tuple(piece for _, piece in heapq.nsmallest(pieces, repeated)), train_char(text))
+
+
+def _count(text: Text) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    chars = 0
+    for part in text.pieces():
+        for piece, count in Counter(PIECE.findall(part)).items():
+            before = counts.get(piece, 0)
+            counts[piece] = before + count
+            chars += 0 if before else len(piece)
+        if len(counts) > MOST_TYPES or chars > MOST_CHARS:
+            middle = sorted(counts.values())[len(counts) // 2]
+            counts = {piece: count for piece, count in counts.items() if count > middle}
+            chars = sum(map(len, counts))
+    return counts

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import from_json, to_json, train_tokenizer
 from charrnn_jax.text.words import alphabetic_words, count_words, nonsense_rate
 
@@ -17,7 +18,7 @@ ALL = pytest.mark.parametrize("kind", ["char", "byte", "word", "closed_word"])
 @OPEN
 @given(trained_on=ANY_TEXT, text=ANY_TEXT)
 def test_round_trip_over_any_unicode(kind, trained_on, text):
-    tokenizer = train_tokenizer(kind, trained_on, pieces=5)
+    tokenizer = train_tokenizer(kind, StringText(trained_on), pieces=5)
     ids = tokenizer.encode(text)
     assert ids.dtype == np.int32
     assert tokenizer.decode(ids) == text
@@ -26,19 +27,19 @@ def test_round_trip_over_any_unicode(kind, trained_on, text):
 @given(lines=st.lists(st.lists(st.sampled_from(["the", "cat", "N", "<unk>"]), min_size=1), min_size=1))
 def test_closed_word_round_trip_on_its_own_form(lines):
     text = "".join(" ".join(line) + "\n" for line in lines)
-    tokenizer = train_tokenizer("closed_word", text, pieces=1)
+    tokenizer = train_tokenizer("closed_word", StringText(text), pieces=1)
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 def test_closed_word_answers_an_unknown_word_with_unk():
-    tokenizer = train_tokenizer("closed_word", "a b\n", pieces=1)
+    tokenizer = train_tokenizer("closed_word", StringText("a b\n"), pieces=1)
     assert tokenizer.decode(tokenizer.encode("a z\n")) == "a <unk>\n"
 
 
 @ALL
 @given(trained_on=ANY_TEXT, seed=st.integers(0, 2**32 - 1))
 def test_any_ids_decode(kind, trained_on, seed):
-    tokenizer = train_tokenizer(kind, trained_on, pieces=5)
+    tokenizer = train_tokenizer(kind, StringText(trained_on), pieces=5)
     ids = np.random.default_rng(seed).integers(0, tokenizer.vocab_size, 40).astype(np.int32)
     assert isinstance(tokenizer.decode(ids), str)
     assert 0 <= tokenizer.start_id < tokenizer.vocab_size
@@ -46,7 +47,7 @@ def test_any_ids_decode(kind, trained_on, seed):
 
 @ALL
 def test_an_id_outside_the_vocabulary_is_an_error(kind):
-    tokenizer = train_tokenizer(kind, "a b a b", pieces=5)
+    tokenizer = train_tokenizer(kind, StringText("a b a b"), pieces=5)
     for bad in (-1, tokenizer.vocab_size):
         with pytest.raises(ValueError, match=f"id {bad} at position 1"):
             tokenizer.decode(np.array([0, bad], np.int32))
@@ -55,13 +56,13 @@ def test_an_id_outside_the_vocabulary_is_an_error(kind):
 @ALL
 @given(trained_on=ANY_TEXT)
 def test_json_round_trip(kind, trained_on):
-    tokenizer = train_tokenizer(kind, trained_on, pieces=5)
+    tokenizer = train_tokenizer(kind, StringText(trained_on), pieces=5)
     assert from_json(to_json(tokenizer)) == tokenizer
 
 
 @ALL
 def test_surrogates_side_by_side_are_not_joined_by_json(kind):
-    tokenizer = train_tokenizer(kind, "\ud800\udc00 \ud800\udc00 \U00010000", pieces=5)
+    tokenizer = train_tokenizer(kind, StringText("\ud800\udc00 \ud800\udc00 \U00010000"), pieces=5)
     assert from_json(to_json(tokenizer)) == tokenizer
 
 
@@ -105,14 +106,14 @@ def test_refusals_say_why(text, message):
 
 
 def test_word_vocabulary_is_by_frequency_and_leaves_hapaxes_to_the_speller():
-    tokenizer = train_tokenizer("word", "a a a b b c", pieces=10)
+    tokenizer = train_tokenizer("word", StringText("a a a b b c"), pieces=10)
     assert tokenizer.to_dict()["pieces"] == [" a", " b"]
     assert tokenizer.encode(" a b c").tolist()[:3] == [0, 1, 2]
 
 
 def test_pieces_must_be_positive():
     with pytest.raises(InputError, match="--pieces is 0"):
-        train_tokenizer("word", "a", pieces=0)
+        train_tokenizer("word", StringText("a"), pieces=0)
 
 
 def test_words_as_a_reader_sees_them():
