@@ -5,7 +5,7 @@ PYTHON ?= python3
 LATEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) python3.13)
 TORCH := torch==2.13.0
 
-.PHONY: compare test test-latest lint clean
+.PHONY: compare test test-latest test-faults lint clean
 
 compare: .venv/ready
 	@echo "== the main job: characters against words (at most 10 minutes on two cores)"
@@ -20,6 +20,12 @@ test-latest:
 	test -d .venv-latest || $(LATEST) -m venv .venv-latest
 	.venv-latest/bin/python -m pip install -q -e ".[experiments,dev]"
 	.venv-latest/bin/python -m pytest -n 2
+
+test-faults: .venv/ready-dev
+	@echo "== the long form of the tests of faults: kills, signals, damage, hostile input (about half an hour)"
+	CHARRNN_FAULTS=long .venv/bin/python -m pytest -n 2 --hypothesis-profile=faults tests/faults \
+	    tests/io/test_checkpoints.py tests/io/test_hostile_corpora.py tests/text/test_hostile.py \
+	    tests/experiments/test_hostile_configuration.py
 
 lint: .venv/ready-dev
 	.venv/bin/ruff check .

@@ -1,6 +1,7 @@
 """What every experiment shares with the terminal: its command line, its banner, its folder, its way to fail."""
 
 import io
+import logging
 import math
 import os
 import platform
@@ -34,6 +35,7 @@ def run(
     """Reads the command line into `config` and calls `main`; what the user can mend ends in one line and exit 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs the traceback of what it raises
     keep_compiled()
     signal.signal(signal.SIGTERM, terminate)
     given: Any = None

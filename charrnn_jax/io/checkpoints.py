@@ -8,6 +8,7 @@ Everything is written under another name, and renamed when it is on disk: a proc
 before as they were. Nothing in a checkpoint is code.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -26,6 +27,8 @@ from charrnn_jax.training import TrainState
 
 FORMAT = 1
 KEEP = 3
+ROOM = 2**17
+"""Bytes for what Orbax adds to the arrays, and for the manifest."""
 ABOUT, MANIFEST, STATE = "about.json", "manifest.json", "state"
 Which = Literal["last", "best"]
 
@@ -123,6 +126,7 @@ def _arrays(state: TrainState) -> dict[str, str]:
 def _write(folder: Path, state: TrainState, about: str, score: float | None) -> None:
     step = int(state.step)
     part, final = folder / f"{step}.part", folder / str(step)
+    _require_space(folder, sum(x.nbytes for x in jax.tree.leaves(state)) + len(about))
     part.mkdir()
     try:
         with ocp.StandardCheckpointer() as checkpointer:
@@ -139,6 +143,12 @@ def _write(folder: Path, state: TrainState, about: str, score: float | None) -> 
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _require_space(folder: Path, size: int) -> None:
+    """Before the threads of Orbax find out: each would write a traceback."""
+    if shutil.disk_usage(folder).free < size + ROOM:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def _seal(manifest: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def text(folder: Path) -> Path:
 def start(module: str, *flags: Any, **variables: str) -> subprocess.Popen:
     """`python -m experiments.MODULE FLAGS`, beside this process."""
     command = [sys.executable, "-m", f"experiments.{module}", *map(str, flags)]
-    pipe, environment = subprocess.PIPE, {**os.environ, **variables}
+    pipe, environment = subprocess.PIPE, {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "true", **variables}
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
