@@ -23,7 +23,8 @@ from charrnn_jax.text.tokenizer import Kind
 from charrnn_jax.text.words import alphabetic_words
 from experiments import process
 from experiments.command_line import command, continued, read_config, write_config
-from experiments.contender import Contender, Terms, measure, prepare, summary
+from experiments.contender import RECORD, Contender, Terms, measure, prepare, summary
+from experiments.encoded import in_memory
 from experiments.json_files import read_json, write_json
 from experiments.report.curves import draw_curves
 from experiments.report.table import comparison_table
@@ -77,12 +78,13 @@ def main(config: Config) -> None:
     if config.resume:
         if not (config.resume / "config.json").exists():
             raise InputError(f"{config.resume} holds no comparison to go on with: leave out --resume")
-        config = continued(config, read_config(config.resume / "config.json", Config), free={"data_dir", "seeds"})
+        stored = read_config(config.resume / "config.json", Config)
+        config = continued(config, stored, free={"corpus", "data_dir", "seeds"})
     terms, out = terms_of(config), config.folder
     if not config.resume:
         refuse_used(out, f"--resume {out} goes on with it, or choose another --out")
     banner("Characters against words", config.precision)
-    corpus = load(config.corpus, config.data_dir)
+    corpus = in_memory(load(config.corpus, config.data_dir))
     sizes = {split: getattr(corpus, split).chars for split in ("train", "valid", "test")}
     console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
@@ -133,9 +135,10 @@ def terms_of(config: Config) -> Terms:
 def agree(out: Path, config: Config, corpus: Corpus) -> None:
     """Writes what is compared, on which text; with `--resume`, the text must be the one of before."""
     path = out / "corpus.json"
-    if config.resume and path.exists() and read_json(path) != {"sha256": corpus.sha256}:
+    if not config.resume:
+        write_json(path, {"sha256": corpus.sha256})
+    elif not path.exists() or read_json(path) != {"sha256": corpus.sha256}:
         raise InputError(f"{config.corpus} is not the text that the comparison in {out} began with: restore it")
-    write_json(path, {"sha256": corpus.sha256})
     write_config(out / "config.json", config)
 
 
@@ -150,8 +153,16 @@ def study(contender: Contender, out: Path, config: Config, corpus: Corpus, terms
         if not path.exists():
             folder.mkdir(exist_ok=True)
             write_json(path, measure(contender, corpus, known, terms, seed, folder))
-        records.append(read_json(path))
+        records.append(_record(path))
     return summary(contender, records)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """What `measure` said. Raises InputError where it is damaged."""
+    record = read_json(path)
+    if record.keys() != RECORD:
+        raise InputError(f"{path} is damaged: remove it, and it is measured again from its last checkpoint")
+    return record
 
 
 def show(results: dict[str, Any], repeats_valid: bool) -> None:

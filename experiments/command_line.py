@@ -69,7 +69,8 @@ def module() -> str:
 
 def flags_given() -> set[str]:
     """The fields that the command line names."""
-    return {word.split("=")[0][2:].replace("-", "_") for word in sys.argv[1:] if word.startswith("--")}
+    words = (word.split("=")[0] for word in sys.argv[1:] if word.startswith("--"))
+    return {word.removeprefix("--no-").removeprefix("--").replace("-", "_") for word in words}
 
 
 def continued(given: Config, stored: Config, free: Set[str]) -> Config:
@@ -82,7 +83,8 @@ def continued(given: Config, stored: Config, free: Set[str]) -> Config:
     for field in fields(stored):  # type: ignore[arg-type]
         value = getattr(given, field.name)
         unsaid = value == field.default and field.name not in flags_given()
-        if field.name == "resume" or unsaid or value == getattr(stored, field.name):
+        same = field.name == "out" and value and value.resolve() == folder.resolve()
+        if field.name == "resume" or unsaid or same or value == getattr(stored, field.name):
             continue
         if field.name not in free:
             flag = f"--{field.name.replace('_', '-')} {value}"
@@ -110,7 +112,8 @@ def read_config(path: Path, kind: type[Config]) -> Config:
 
 def plain(config: Any) -> dict[str, Any]:
     """A configuration in plain JSON values."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
+    return {name: None if name == "resume" else value for name, value in values.items()}  # what was resumed began once
 
 
 def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
@@ -118,6 +121,8 @@ def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
     read = {}
     for name, wanted in get_type_hints(kind).items():
         value = values[name]
+        if isinstance(value, str) and "\0" in value:
+            raise TypeError(f"{name} is {value!r}")
         value = Path(value) if isinstance(value, str) and Path in (wanted, *get_args(wanted)) else value
         allowed = [type(literal) for literal in get_args(wanted)] if get_origin(wanted) is Literal else get_args(wanted)
         if not isinstance(value, tuple(allowed) or wanted) or (isinstance(value, bool) and wanted is not bool):

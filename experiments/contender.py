@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from charrnn_jax.text.words import nonsense_rate
 from experiments.fit import Schedule, Trainer, require_lossless, write_samples
 from experiments.loop import train
 from experiments.run_config import Config, plan_of
-from experiments.run_folder import open_journal, read_run
+from experiments.run_folder import Kept, open_journal, read_run
 from experiments.shell import console
 
 
@@ -59,6 +59,10 @@ DIVERGED = {
     "samples": [],
 }
 """The figures of a run whose numbers were no numbers any more."""
+
+
+RECORD = {"seed", *DIVERGED, "curve", "train_chars_per_second", "seconds"}
+"""What is kept of a run."""
 
 
 class Contender(NamedTuple):
@@ -127,7 +131,7 @@ def measure(
     config = configured(contender, corpus, terms, seed, out)
     tokenizer = contender.tokenizer
     trainer = Trainer(contender.model, tokenizer, contender.tokens, contender.schedule, seed)
-    journal = open_journal(config, trainer, corpus.sha256, read_run(out) if steps(out / "checkpoints") else None)
+    journal = open_journal(config, trainer, corpus.sha256, kept_of(config, tokenizer, corpus.sha256))
     seconds_before = journal.tally.seconds
     valid = encode(tokenizer, StringText(beginning(corpus.valid.read(), terms.curve_chars)))
     record: dict[str, Any] = {"seed": seed}
@@ -142,6 +146,16 @@ def measure(
     speed = curve[-1]["chars"] / curve[-1]["seconds"] if curve else None
     seconds = seconds_before + time.perf_counter() - begun
     return {**record, "curve": curve, "train_chars_per_second": speed, "seconds": seconds}
+
+
+def kept_of(config: Config, tokenizer: Tokenizer, corpus_sha256: str) -> Kept | None:
+    """What is in the folder of a contender's run, if anything is. Raises InputError for another run than this one."""
+    if not steps(config.out / "checkpoints"):
+        return None
+    kept = read_run(config.out)
+    if (replace(kept.config, out=config.out), kept.tokenizer, kept.corpus_sha256) != (config, tokenizer, corpus_sha256):
+        raise InputError(f"{config.out} has a run of another comparison: remove it, or choose another --out")
+    return kept
 
 
 def figures(trainer: Trainer, corpus: Corpus, known: Set[str], terms: Terms, seed: int) -> dict[str, Any]:

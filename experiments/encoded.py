@@ -8,6 +8,7 @@ import pooch
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.io.text_file import FileText
 from charrnn_jax.io.token_store import store
+from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens, encode
 
@@ -20,3 +21,9 @@ def tokens_of(corpus: Corpus, split: str, tokenizer: Tokenizer, folder: Path | N
     file = text.path.absolute()
     name = f"{file.stem}-{hashlib.sha256(bytes(file)).hexdigest()[:8]}-{tokenizer.kind}"
     return store((folder or Path(pooch.os_cache("charrnn_jax")) / "tokens") / name, split, tokenizer, text)
+
+
+def in_memory(corpus: Corpus) -> Corpus:
+    """The same texts, read for the last time: whoever changes a file afterwards changes no figure."""
+    train, valid, test = (StringText(text.read()) for text in (corpus.train, corpus.valid, corpus.test))
+    return corpus._replace(train=train, valid=valid, test=valid if corpus.test is corpus.valid else test)

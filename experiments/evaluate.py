@@ -43,6 +43,10 @@ def main(config: Config) -> None:
     """Prints the score, and writes the surprisals where asked."""
     if config.per_token and config.per_token.exists():
         raise InputError(f"{config.per_token} exists: choose another --per-token, or remove it")
+    if not config.text.is_file():
+        raise InputError(f"{config.text} is no file: give the path of a text")
+    if config.per_token and not config.per_token.parent.is_dir():
+        raise InputError(f"{config.per_token.parent} is no folder: make it, or choose another --per-token")
     text = open_text(config.text)
     kept = read_run(config.run, "best" if config.best else "last")
     model, tokenizer, params = model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params
@@ -52,7 +56,9 @@ def main(config: Config) -> None:
     scorer = Scorer(model, tokenizer)
     print_score("text", scorer.score(params, tokens))
     if config.per_token:
-        write_surprisal(config.per_token, tokenizer, tokens.ids, scorer.surprisal(params, tokens))
+        part = config.per_token.with_name(f"{config.per_token.name}.part")
+        write_surprisal(part, tokenizer, tokens.ids, scorer.surprisal(params, tokens))
+        part.replace(config.per_token)
         console.print(f"\nwrote {config.per_token}", soft_wrap=True)
 
 

@@ -1,6 +1,6 @@
 """One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -49,7 +49,7 @@ class Schedule:
 
 
 class Trainer:
-    """A model, its optimiser and its text, compiled: `run` takes the train state from one point to the next."""
+    """A model, its optimiser and its text, compiled: it has the train state, and takes it from step to step."""
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, tokens: Tokens, schedule: Schedule, seed: int):
         model = model.clone(cudnn=on_nvidia())
@@ -76,9 +76,9 @@ class Trainer:
         """The beginning of what the first stream reads in step n."""
         return self.tokenizer.decode(batch_at(self.streams, n).targets[:, 0])[:chars]
 
-    def evaluate(self, tokens: Tokens) -> Score:
-        """The score of a text under the parameters of now."""
-        return self.scorer.score(self.state.params, tokens)
+    def evaluate(self, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
+        """The score of a text under the parameters of now; calls `between` windows, which may raise."""
+        return self.scorer.score(self.state.params, tokens, between)
 
 
 class Scorer:
@@ -88,10 +88,13 @@ class Scorer:
         self.model, self.start_id, self.mesh = model, tokenizer.start_id, mesh_of(jax.devices(), SCORED_STREAMS)
         self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.mesh))
 
-    def score(self, params: Params, tokens: Tokens) -> Score:
+    def score(self, params: Params, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
         """The whole text, summed in double precision."""
-        costs = (np.sum(nats, dtype=np.float64) for _, nats in self._costs(params, tokens))
-        return Score(float(sum(costs)), len(tokens.ids), tokens.words, tokens.chars)
+        total = 0.0
+        for _, nats in self._costs(params, tokens):
+            between()
+            total += float(np.sum(nats, dtype=np.float64))
+        return Score(total, len(tokens.ids), tokens.words, tokens.chars)
 
     def surprisal(self, params: Params, tokens: Tokens) -> Float[np.ndarray, "N"]:
         """The nats of each token."""

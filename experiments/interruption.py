@@ -9,8 +9,8 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(Exception):  # noqa: N818
-    """A signal said to stop: nothing is wrong."""
+class Interrupted(BaseException):
+    """A signal said to stop: nothing is wrong, and nobody who mends errors is to hold it up."""
 
     def __init__(self, signum: int, message: str):
         super().__init__(message)
@@ -30,6 +30,7 @@ def finishing_steps() -> Iterator[Callable[[], int | None]]:
 
     def remember(signum: int, _: FrameType | None) -> None:
         if received:
+            os.write(2, b"\x1b[?25h\nleft at once\n" if os.isatty(2) else b"left at once\n")  # with the cursor again
             os._exit(128 + signum)
         received.append(signum)
 

@@ -6,50 +6,58 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.checkpoints import KEEP, Found, Writer
+from charrnn_jax.io.checkpoints import KEEP, Found, Writer, set_aside
 from charrnn_jax.training import TrainState
 
 
 class Line(NamedTuple):
-    """One line of metrics.jsonl. A figure that is not finite is null."""
+    """One line of metrics.jsonl."""
 
     step: int
     chars: int
     """Characters of training text seen so far."""
     seconds: float
     """Time in training steps so far, without compilation and evaluation."""
-    nats: float | None
+    nats: float
     """Mean per token since the line before."""
-    bits_per_char: float | None
+    bits_per_char: float
     """The same, of the training text."""
     learning_rate: float
-    grad_norm: float | None
+    grad_norm: float
     """Mean global norm of the gradient, before clipping, since the line before."""
     chars_per_second: float
     skipped: int = 0
     """Updates left out so far, because their numbers were not finite."""
     valid_bits_per_char: float | None = None
+    """At points only; null where it is not finite."""
     sample: str | None = None
 
 
 class Tally(NamedTuple):
-    """Sums since the last line, and the time since the beginning."""
+    """Sums since the last line, and counts since the beginning."""
 
     steps: int = 0
+    counted: int = 0
+    """Those of them whose numbers were finite."""
     nats: float = 0.0
     grad_norm: float = 0.0
+    skipped: int = 0
+    """Updates left out since the beginning."""
     seconds: float = 0.0
+    """Since the beginning."""
     line_seconds: float = 0.0
-    """The time of the last line."""
+    """The same, at the last line."""
 
-    def add(self, nats: float, grad_norm: float, seconds: float) -> "Tally":
-        """One step more."""
-        sums = self.steps + 1, self.nats + nats, self.grad_norm + grad_norm, self.seconds + seconds
-        return Tally(*sums, self.line_seconds)
+    def add(self, nats: float | None, grad_norm: float | None, seconds: float) -> "Tally":
+        """One step more; one without numbers was left out."""
+        after = self._replace(steps=self.steps + 1, seconds=self.seconds + seconds)
+        if nats is None or grad_norm is None:
+            return after._replace(skipped=self.skipped + 1)
+        return after._replace(counted=self.counted + 1, nats=self.nats + nats, grad_norm=self.grad_norm + grad_norm)
 
     def emptied(self) -> "Tally":
         """After a line."""
-        return Tally(seconds=self.seconds, line_seconds=self.seconds)
+        return Tally(skipped=self.skipped, seconds=self.seconds, line_seconds=self.seconds)
 
 
 class Journal:
@@ -61,8 +69,11 @@ class Journal:
         self.tally = Tally()
         self.saved: int | None = None
         """The step of the last checkpoint."""
+        self.valid: float | None = None
+        """The last validation."""
         self._writer = Writer(folder / "checkpoints", keep)
-        self._board = _board(folder) if tensorboard else None
+        self._board: Any = None
+        self._tensorboard = tensorboard
 
     def goes_on_from(self, found: Found) -> None:
         """Takes up what the checkpoint tells; lines that were written after it are dropped."""
@@ -72,6 +83,7 @@ class Journal:
         except (KeyError, TypeError) as error:
             raise InputError(f"checkpoint {found.path} is of another version ({error}): train again") from None
         self.saved = found.step
+        set_aside(self.folder / "checkpoints", found.step)
         part = self.folder / "metrics.jsonl.part"
         part.write_text("".join(map(_written, self.lines)), encoding="utf-8")
         part.replace(self.folder / "metrics.jsonl")
@@ -80,9 +92,11 @@ class Journal:
         """One line more."""
         self.lines.append(line)
         self.tally = self.tally.emptied()
+        self.valid = line.valid_bits_per_char or self.valid
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(_written(line))
-        if self._board:
+        if self._tensorboard:
+            self._board = self._board or _board(self.folder, line.step)
             for name, value in line._asdict().items():
                 if isinstance(value, (int, float)) and name != "step":
                     self._board.add_scalar(name, value, line.step)
@@ -109,9 +123,10 @@ def _written(line: Line) -> str:
     return json.dumps(line._asdict(), allow_nan=False) + "\n"
 
 
-def _board(folder: Path) -> Any:
+def _board(folder: Path, step: int) -> Any:
+    """A writer of events from that step on: later ones, of a process that died, are void."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise InputError("--tensorboard needs tensorboardX: pip install 'charrnn_jax[experiments]'") from None
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step)

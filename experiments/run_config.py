@@ -9,7 +9,7 @@ from charrnn_jax.model import InputMode, LanguageModel
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from experiments.fit import Schedule
-from experiments.loop import Plan
+from experiments.plan import Plan
 from experiments.shell import require_positive, require_seed
 
 CellName = Literal["elman", "gru", "lstm"]
@@ -26,6 +26,7 @@ CHOICES = {
 COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "warmup", "points", "keep")
 COUNTS_FROM_ZERO = ("patience", "report_every", "save_every", "sample_chars")
 LARGEST = 2**31 - 1
+MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def check(config: Config) -> None:
     for name in (*COUNTS, *COUNTS_FROM_ZERO):
         if not 0 <= getattr(config, name) <= LARGEST:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use 0 to {LARGEST}")
+    if config.layers > MOST_LAYERS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
+        raise InputError("--hidden-size, --embed-size or --layers is too large for any machine: use smaller ones")
     for name, known in CHOICES.items():
         if getattr(config, name) not in get_args(known):
             raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")

@@ -30,6 +30,7 @@ def about(config: Config, tokenizer: Tokenizer, corpus_sha256: str) -> dict[str,
         "config": plain(config),
         "corpus_sha256": corpus_sha256,
         "tokenizer": json.loads(to_json(tokenizer)),
+        "devices": [device.platform for device in jax.devices()],
         "prng": {"implementation": str(jax.random.key_impl(jax.random.key(0))), "seed": config.seed},
     }
 
@@ -77,15 +78,36 @@ def load_state(kept: Kept) -> TrainState:
     return load(kept.found, jax.eval_shape(begin))
 
 
+def require_run(folder: Path) -> None:
+    """Raises InputError for a folder that cannot be gone on with, before anything is written there."""
+    if (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} is one checkpoint: give the folder of its run, two above, or --init-from")
+    if not (folder / "config.json").is_file() and not (folder / "checkpoints").is_dir():
+        raise InputError(f"{folder} holds no training run: give the --out folder of experiments.train")
+
+
 def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kept | None) -> Journal:
     """The journal of a run in its folder; trainer and journal go on from what was kept, if anything was."""
+    write_config(config.out / "config.json", config)
     told = about(config, trainer.tokenizer, corpus_sha256)
+    if kept:
+        _compare(kept, told)
     journal = Journal(config.out, told, config.keep, config.tensorboard)
     if kept:
         trainer.goes_on_from(load_state(kept))
         journal.goes_on_from(kept.found)
-    write_config(config.out / "config.json", config)
     return journal
+
+
+def _compare(kept: Kept, told: dict[str, Any]) -> None:
+    """Raises InputError where the same steps would draw other numbers; says where they may round otherwise."""
+    before, now = kept.found.about, told
+    if before["prng"] != now["prng"]:
+        drawn = before["prng"]["implementation"]
+        raise InputError(f"the run drew its numbers with {drawn}: set JAX_DEFAULT_PRNG_IMPL to that")
+    if before["devices"] != now["devices"]:
+        said = f"the run had {before['devices']} as devices and has {now['devices']} now: it goes on, not bit for bit"
+        console.print(f"  {said}", style="bold", soft_wrap=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import platform
+import shlex
 import signal
 import sys
 from collections import Counter
@@ -54,7 +55,8 @@ def run(
     except TrainingError as error:
         sys.exit(fail(error, 1))
     except (KeyboardInterrupt, Interrupted) as stopped:
-        goes_on = f": --resume {given.folder} goes on" if hasattr(given, "resume") else ""
+        begun = hasattr(given, "resume") and (given.folder / "config.json").exists()
+        goes_on = f": --resume {shlex.quote(str(given.folder))} goes on" if begun else ""
         print(f"{str(stopped) or 'interrupted'}{goes_on}", file=sys.stderr)
         sys.exit(getattr(stopped, "exit_code", 130))
 
@@ -121,7 +123,7 @@ def refuse_used(folder: Path, advice: str = "choose another --out, or remove it"
         raise InputError(f"{str(folder)!r} has characters that no checkpoint's folder may have: choose another --out")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: choose another --out")
-    if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
+    if folder.is_dir() and any(path.name != LOCK and path.suffix != ".part" for path in folder.iterdir()):
         raise InputError(f"{folder} holds another run: {advice}")
 
 
@@ -132,11 +134,16 @@ def open_out(folder: Path) -> Path:
     return folder
 
 
+def _short(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}"
+
+
 def print_score(name: str, score: Score) -> None:
     """Every figure that compares, in two lines."""
+    by_token, by_word = _short(score.perplexity_per_token, 2), _short(score.perplexity_per_word, 1)
     console.print(
         f"  {name}: {score.bits_per_char:.4f} bits/char, {score.nats / score.tokens:.4f} nats/token,\n"
-        f"    perplexity {score.perplexity_per_token:.2f} per token, {score.perplexity_per_word:.1f} per word"
+        f"    perplexity {by_token} per token, {by_word} per word"
     )
 
 

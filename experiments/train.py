@@ -8,22 +8,25 @@ save. Hardware: two CPU cores. Time: the defaults take about three minutes on th
 character on validation and test, falling towards the figures in the README.
 """
 
+import shlex
 from typing import Any, NamedTuple
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.io.checkpoints import steps
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import count_parameters
 from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
+from charrnn_jax.text.tokens import Tokens
 from experiments import process
-from experiments.command_line import command, continued
+from experiments.command_line import command, continued, read_config
 from experiments.encoded import tokens_of
 from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.run_config import Config, check, model_of, plan_of, schedule_of
-from experiments.run_folder import Kept, load_state, locked, open_journal, read_run
+from experiments.run_folder import Kept, load_state, locked, open_journal, read_run, require_run
 from experiments.shell import banner, console, environment, open_out, print_score, refuse_used, run
 
 
@@ -32,6 +35,10 @@ class Run(NamedTuple):
 
     config: Config
     corpus: Corpus
+    sha256: str
+    """Of the text as it was encoded."""
+    tokens: dict[str, Tokens]
+    """Of each split."""
     trainer: Trainer
     kept: Kept | None = None
     """What to go on from."""
@@ -39,39 +46,60 @@ class Run(NamedTuple):
 
 def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text."""
+    if config.resume:
+        require_run(config.resume)
     made = None if config.resume else begun(config)  # nothing is written before everything fits
     with locked(config.folder if config.resume else open_out(config.out)):
-        config, corpus, trainer, kept = made or resumed(config)
-        journal = open_journal(config, trainer, corpus.sha256, kept)
-        introduce(config, corpus, trainer)
-        valid = tokens_of(corpus, "valid", trainer.tokenizer, config.store_dir)
-        lines = train(trainer, valid, plan_of(config), journal, config.tokenizer, config.seed)
+        run = made or resumed(config)
+        config, trainer = run.config, run.trainer
+        journal = open_journal(config, trainer, run.sha256, run.kept)
+        introduce(config, run.corpus, trainer)
+        lines = train(trainer, run.tokens["valid"], plan_of(config), journal, config.tokenizer, config.seed)
         if config.patience:
             trainer.goes_on_from(load_state(read_run(config.out, "best")))
-        finish(config, trainer, corpus, lines)
+        finish(run, lines)
 
 
 def begun(config: Config) -> Run:
     """A new run."""
     check(config)
     refuse_used(config.out, f"--resume {config.out} goes on with it, or choose another --out")
+    return fresh(config)
+
+
+def fresh(config: Config) -> Run:
+    """A run before its first step."""
     corpus = load(config.corpus, config.data_dir)
     tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
-    trainer = _trainer(config, tokenizer, corpus)
+    run = _prepared(config, corpus, tokenizer, None)
     if config.init_from:
-        trainer.goes_on_from(trainer.state._replace(params=_weights(config, tokenizer)))
-    return Run(config, corpus, trainer)
+        run.trainer.goes_on_from(run.trainer.state._replace(params=_weights(config, tokenizer)))
+    return run
 
 
 def resumed(given: Config) -> Run:
-    """The run in that folder, as it was when it was last saved."""
+    """The run in that folder, as it was when it was last saved; or from its beginning, if it was not yet."""
     assert given.resume
-    kept = read_run(given.resume)
-    config = continued(given, kept.config, free={"data_dir", "store_dir", "tensorboard"})
+    kept = read_run(given.resume) if steps(given.resume / "checkpoints") else None
+    stored = kept.config if kept else read_config(given.resume / "config.json", Config)
+    config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard"})
+    check(config)
+    if kept is None:
+        return fresh(config)
     corpus = load(config.corpus, config.data_dir)
     if corpus.sha256 != kept.corpus_sha256:
         raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
-    return Run(config, corpus, _trainer(config, kept.tokenizer, corpus), kept)
+    return _prepared(config, corpus, kept.tokenizer, kept)
+
+
+def _prepared(config: Config, corpus: Corpus, tokenizer: Tokenizer, kept: Kept | None) -> Run:
+    """Reads the text for the last time: whoever changes it afterwards changes no figure."""
+    tokens = {}
+    for split in ("train", "valid", "test"):
+        require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
+        tokens[split] = tokens_of(corpus, split, tokenizer, config.store_dir)
+    trainer = Trainer(model_of(config, tokenizer), tokenizer, tokens["train"], schedule_of(config), config.seed)
+    return Run(config, corpus, corpus.sha256, tokens, trainer, kept)
 
 
 def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
@@ -80,13 +108,6 @@ def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
     banner(f"Training on {corpus.name}", config.precision)
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
     console.print(f"  {count_parameters(model).total:,} parameters; from step {int(trainer.state.step)}\n")
-
-
-def _trainer(config: Config, tokenizer: Tokenizer, corpus: Corpus) -> Trainer:
-    for split in ("train", "valid", "test"):
-        require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
-    tokens = tokens_of(corpus, "train", tokenizer, config.store_dir)
-    return Trainer(model_of(config, tokenizer), tokenizer, tokens, schedule_of(config), config.seed)
 
 
 def _weights(config: Config, tokenizer: Tokenizer) -> Any:
@@ -98,15 +119,16 @@ def _weights(config: Config, tokenizer: Tokenizer) -> Any:
     return load_state(kept).params
 
 
-def finish(config: Config, trainer: Trainer, corpus: Corpus, lines: list[Line]) -> None:
+def finish(run: Run, lines: list[Line]) -> None:
     """Scores both held-out texts, and writes and prints what came out."""
-    held_out = {split: tokens_of(corpus, split, trainer.tokenizer, config.store_dir) for split in ("valid", "test")}
-    scores = {split: trainer.evaluate(tokens) for split, tokens in held_out.items()}
+    config, trainer = run.config, run.trainer
+    scores = {split: trainer.evaluate(run.tokens[split]) for split in ("valid", "test")}
     results = {
         "schema": 2,
-        "corpus": {"name": corpus.name, "sha256": corpus.sha256},
+        "corpus": {"name": run.corpus.name, "sha256": run.sha256},
         "scores": {split: describe(score) for split, score in scores.items()},
         "step": int(trainer.state.step),
+        "skipped": lines[-1].skipped,
         "curve": [line._asdict() for line in lines if line.valid_bits_per_char is not None],
         "environment": environment(config.precision),
         "command": command(),
@@ -114,7 +136,9 @@ def finish(config: Config, trainer: Trainer, corpus: Corpus, lines: list[Line]) 
     write_json(config.out / "results.json", results)
     for split, score in scores.items():
         print_score(split, score)
-    console.print(f"\nwrote {config.out}: python -m experiments.sample --run {config.out}", soft_wrap=True)
+    console.print(
+        f"\nwrote {config.out}: python -m experiments.sample --run {shlex.quote(str(config.out))}", soft_wrap=True
+    )
 
 
 def describe(score: Score) -> dict[str, float]:

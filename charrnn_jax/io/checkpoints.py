@@ -10,6 +10,7 @@ before as they were. Nothing in a checkpoint is code.
 
 import errno
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -84,6 +85,14 @@ def steps(folder: Path) -> list[int]:
     return sorted(int(path.name) for path in _checkpoints(folder))
 
 
+def set_aside(folder: Path, step: int) -> None:
+    """Renames the checkpoints after that step, which are damaged: they count no more, and stay for whoever wants."""
+    for path in _checkpoints(folder):
+        if int(path.name) > step:
+            shutil.rmtree(path.with_name(f"{path.name}.damaged"), ignore_errors=True)
+            path.rename(path.with_name(f"{path.name}.damaged"))
+
+
 def find(folder: Path, which: Which = "last") -> Found:
     """The last whole checkpoint in the folder, or the one with the lowest score, or the folder itself if it is one.
 
@@ -101,7 +110,7 @@ def find(folder: Path, which: Which = "last") -> Found:
             manifest = _checked(path)
             about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
             return Found(path, manifest["step"], about, manifest["arrays"], tuple(damaged))
-        except (ValueError, LookupError, OSError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
             damaged.append(f"checkpoint {path.name} is damaged ({' '.join(str(error).split())})")
     if damaged:
         raise InputError(f"{folder} holds no whole checkpoint: {'; '.join(damaged)}: train again")
@@ -168,7 +177,7 @@ def _manifest(path: Path) -> dict[str, Any]:
 def _checked(path: Path) -> dict[str, Any]:
     """The manifest of a checkpoint that is whole. Raises ValueError where a file is not what was written."""
     manifest = _manifest(path)
-    if manifest["step"] != int(path.name):
+    if path.parent.name == "checkpoints" and manifest["step"] != int(path.name):
         raise ValueError(f"it was written at step {manifest['step']}")
     files = manifest["files"]
     for name, digest in files.items():
@@ -182,10 +191,10 @@ def _checked(path: Path) -> dict[str, Any]:
 
 
 def _prune(folder: Path, keep: int) -> None:
-    ordered = sorted(_checkpoints(folder), key=lambda path: int(path.name))
-    best = min(ordered, key=_score, default=None)
-    for path in ordered[:-keep]:
-        if path != best:
+    ordered = sorted(_checkpoints(folder), key=lambda path: int(path.name), reverse=True)
+    best = min(ordered, key=_score)
+    for path in ordered[keep:]:
+        if path != best or not math.isfinite(_score(path)):
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -193,9 +202,9 @@ def _score(path: Path) -> float:
     """The lower, the better; a checkpoint without one, or with a manifest that cannot be read, comes last."""
     try:
         score = _manifest(path)["score"]
-    except (ValueError, OSError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
         score = None
-    return float("inf") if score is None else score
+    return score if isinstance(score, float) and math.isfinite(score) else math.inf
 
 
 def _checkpoints(folder: Path) -> list[Path]:

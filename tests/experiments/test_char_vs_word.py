@@ -1,6 +1,7 @@
 import json
 import math
 import random
+import shutil
 
 import pytest
 
@@ -77,6 +78,25 @@ def test_a_comparison_cut_short_goes_on_in_the_middle_of_a_run(tmp_path, text, m
         name: model["bits_per_char"] for name, model in broken.items()
     }
     assert whole["word"]["samples"] == broken["word"]["samples"]
+
+
+def test_what_another_comparison_left_is_refused(tmp_path, text):
+    out = tmp_path / "out"
+    main(small(text, out))
+    (out / "char_seed0.json").write_text("{}")
+    with pytest.raises(InputError, match=r"char_seed0.json is damaged: remove it"):
+        main(Config(resume=out))
+    (out / "char_seed0.json").unlink()
+    main(small(text, tmp_path / "other", learning_rate=1e-3))
+    shutil.rmtree(out / "char_seed0")
+    shutil.copytree(tmp_path / "other" / "char_seed0", out / "char_seed0")
+    with pytest.raises(InputError, match="a run of another comparison"):
+        main(Config(resume=out))
+    shutil.rmtree(out / "char_seed0")
+    main(Config(resume=out))
+    text.write_text(text.read_text().replace("cat", "tac"))
+    with pytest.raises(InputError, match="not the text"):
+        main(Config(resume=out))
 
 
 def test_seeds_can_be_added_to_a_comparison(tmp_path, text):

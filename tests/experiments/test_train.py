@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from charrnn_jax.errors import InputError, TrainingError
+from charrnn_jax.io import checkpoints
+from charrnn_jax.io.checkpoints import Writer
 from charrnn_jax.text.streams import batch_at
 from experiments import sample
 from experiments.command_line import read_config
-from experiments.fit import Trainer
+from experiments.fit import Scorer, Trainer
 from experiments.interruption import Interrupted
 from experiments.run_config import Config
 from experiments.run_folder import load_state, locked, read_run
@@ -119,6 +121,7 @@ def test_resuming_refuses_another_text_and_other_flags(finished, text):
 
 
 def test_the_configuration_written_runs_again(finished, tmp_path):
+    main(Config(resume=finished))  # which leaves no trace in the configuration
     again = run("train", "--config", finished / "config.json", "--out", tmp_path / "again")
     assert again.returncode == 0, again.stderr
     one, two = fingerprint(finished), fingerprint(tmp_path / "again")
@@ -154,9 +157,8 @@ def test_training_ends_where_validation_gets_no_better(tmp_path, text, monkeypat
 
 def test_numbers_gone_wrong_stop_the_run_before_they_are_saved(tmp_path, text, monkeypatch):
     spoil(monkeypatch, 13)
-    with pytest.raises(
-        TrainingError, match=r"at step 13 the loss is nan.*first stream reads '.*; checkpoint 12 is good"
-    ):
+    said = r"at step 13 the loss is not finite, after .*; its first stream reads '.*checkpoint 12, which is good"
+    with pytest.raises(TrainingError, match=said):
         main(config_of(text, tmp_path / "run", save_every=3))
     monkeypatch.undo()
     assert read_run(tmp_path / "run").found.step == 12
@@ -179,6 +181,79 @@ def spoil(monkeypatch, at):
         return batch._replace(weights=batch.weights * np.float32("nan")) if n == at else batch
 
     monkeypatch.setattr("experiments.fit.batch_at", spoilt)
+
+
+def test_a_run_whose_updates_are_all_left_out_ends(tmp_path, text):
+    with pytest.raises(TrainingError, match="the parameters are not finite"):
+        main(config_of(text, tmp_path / "run", on_nonfinite="skip", learning_rate=1e38))
+
+
+def test_a_checkpoint_is_no_run_to_go_on_with_and_stays_whole(finished):
+    with pytest.raises(InputError, match="is one checkpoint"):
+        main(Config(resume=finished / "checkpoints" / "20"))
+    assert read_run(finished / "checkpoints" / "20").found.damaged == ()
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(finished, tmp_path):
+    out = tmp_path / "killed"
+    out.mkdir()
+    (out / "config.json").write_text((finished / "config.json").read_text())
+    main(Config(resume=out))
+    assert fingerprint(out) == fingerprint(finished)
+
+
+def test_a_text_that_changes_or_moves_meanwhile_changes_no_figure(tmp_path, text, monkeypatch):
+    main(config_of(text, tmp_path / "whole"))
+    take_step, original = Trainer.take_step, Path(text).read_text()
+
+    def take_step_and_change(trainer, n):
+        Path(text).write_text(original[::-1])
+        return take_step(trainer, n)
+
+    monkeypatch.setattr(Trainer, "take_step", take_step_and_change)
+    main(config_of(text, tmp_path / "run"))
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
+    monkeypatch.undo()
+    moved = tmp_path / "moved.txt"
+    moved.write_text(original)
+    main(Config(resume=tmp_path / "run", corpus=str(moved)))
+    assert fingerprint(tmp_path / "run") == fingerprint(tmp_path / "whole")
+
+
+def test_a_validation_cut_short_is_taken_up(tmp_path, text, monkeypatch):
+    main(config_of(text, tmp_path / "whole"))
+    score = Scorer.score
+
+    def score_and_signal(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return score(*arguments)
+
+    monkeypatch.setattr(Scorer, "score", score_and_signal)
+    with pytest.raises(Interrupted, match="stopped after step 10, which is saved"):
+        main(config_of(text, tmp_path / "broken"))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+
+
+def test_a_signal_while_the_last_checkpoint_is_written_waits_for_it(tmp_path, text, monkeypatch):
+    wait = Writer.wait
+
+    def signal_and_wait(writer):
+        if len(checkpoints.steps(writer.folder)) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        wait(writer)
+
+    monkeypatch.setattr(Writer, "wait", signal_and_wait)
+    with pytest.raises(Interrupted, match="stopped after step 20, which is saved"):
+        main(config_of(text, tmp_path / "run"))
+    assert read_run(tmp_path / "run").found.step == 20
+
+
+def test_another_kind_of_random_numbers_is_refused(finished, monkeypatch):
+    monkeypatch.setattr("jax.random.key_impl", lambda _: "rbg")
+    with pytest.raises(InputError, match="set JAX_DEFAULT_PRNG_IMPL"):
+        main(Config(resume=finished))
 
 
 def test_one_process_at_a_time(finished):
