@@ -8,7 +8,6 @@ Everything is written under another name, and renamed when it is on disk: a proc
 before as they were. Nothing in a checkpoint is code.
 """
 
-import errno
 import json
 import math
 import os
@@ -16,6 +15,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -28,8 +28,6 @@ from charrnn_jax.training import TrainState
 
 FORMAT = 1
 KEEP = 3
-ROOM = 2**17
-"""Bytes for what Orbax adds to the arrays, and for the manifest."""
 ABOUT, MANIFEST, STATE = "about.json", "manifest.json", "state"
 Which = Literal["last", "best"]
 
@@ -135,11 +133,13 @@ def _arrays(state: TrainState) -> dict[str, str]:
 def _write(folder: Path, state: TrainState, about: str, score: float | None) -> None:
     step = int(state.step)
     part, final = folder / f"{step}.part", folder / str(step)
-    _require_space(folder, sum(x.nbytes for x in jax.tree.leaves(state)) + len(about))
     part.mkdir()
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save((part / STATE).absolute(), state)
+        with TemporaryDirectory() as elsewhere:
+            # Not in the folder itself: one that is full or goes away makes Orbax print tracebacks, or wait for ever.
+            with ocp.StandardCheckpointer() as checkpointer:
+                checkpointer.save(Path(elsewhere) / STATE, state)
+            _copy(Path(elsewhere), part)
         (part / ABOUT).write_text(about, encoding="utf-8")
         files = {str(path.relative_to(part)): sha256(path.read_bytes()) for path in _files(part)}
         manifest = {"format": FORMAT, "step": step, "score": score, "arrays": _arrays(state), "files": files}
@@ -154,10 +154,14 @@ def _write(folder: Path, state: TrainState, about: str, score: float | None) -> 
         raise
 
 
-def _require_space(folder: Path, size: int) -> None:
-    """Before the threads of Orbax find out: each would write a traceback."""
-    if shutil.disk_usage(folder).free < size + ROOM:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def _copy(source: Path, target: Path) -> None:
+    """As `shutil.copytree`, which would make a target anew that went away meanwhile."""
+    for path in sorted(source.rglob("*")):
+        copied = target / path.relative_to(source)
+        if path.is_dir():
+            copied.mkdir()
+        else:
+            copied.write_bytes(path.read_bytes())
 
 
 def _seal(manifest: dict[str, Any]) -> str:

@@ -22,6 +22,9 @@ SMALL += ["--embed-size", "8", "--batch-size", "4", "--length", "12", "--dropout
 """A run of 120 steps that passes several times through `text`, with dropout, and saves at almost every step."""
 
 
+STARTED: list[subprocess.Popen] = []
+
+
 def text(folder: Path) -> Path:
     """A text of which `SMALL` makes more than two passes."""
     draw, words = np.random.default_rng(0), ["the", "cat", "sat", "on", "a", "mat", "and", "so", "did", "I"]
@@ -34,7 +37,16 @@ def start(module: str, *flags: Any, **variables: str) -> subprocess.Popen:
     """`python -m experiments.MODULE FLAGS`, beside this process."""
     command = [sys.executable, "-m", f"experiments.{module}", *map(str, flags)]
     pipe, environment = subprocess.PIPE, {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "true", **variables}
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+    STARTED.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment))
+    return STARTED[-1]
+
+
+def end_all() -> None:
+    """Whatever is still running, of a test that failed or is done with it."""
+    while STARTED:
+        process = STARTED.pop()
+        process.kill()
+        process.communicate()
 
 
 def run(module: str, *flags: Any, **variables: str) -> subprocess.CompletedProcess:

