@@ -196,7 +196,7 @@ def _checked(path: Path) -> dict[str, Any]:
 
 def _prune(folder: Path, keep: int) -> None:
     ordered = sorted(_checkpoints(folder), key=lambda path: int(path.name), reverse=True)
-    best = min(ordered, key=_score)
+    best = min(ordered, key=_score, default=None)  # the folder may have gone meanwhile: the next save says so
     for path in ordered[keep:]:
         if path != best or not math.isfinite(_score(path)):
             shutil.rmtree(path, ignore_errors=True)
