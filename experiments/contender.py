@@ -153,7 +153,8 @@ def kept_of(config: Config, tokenizer: Tokenizer, corpus_sha256: str) -> Kept | 
     if not steps(config.out / "checkpoints"):
         return None
     kept = read_run(config.out)
-    if (replace(kept.config, out=config.out), kept.tokenizer, kept.corpus_sha256) != (config, tokenizer, corpus_sha256):
+    moved = replace(kept.config, corpus=config.corpus, out=config.out)  # a text or folder may have another path now
+    if (moved, kept.tokenizer, kept.corpus_sha256) != (config, tokenizer, corpus_sha256):
         raise InputError(f"{config.out} has a run of another comparison: remove it, or choose another --out")
     return kept
 

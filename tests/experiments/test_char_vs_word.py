@@ -94,6 +94,10 @@ def test_what_another_comparison_left_is_refused(tmp_path, text):
         main(Config(resume=out))
     shutil.rmtree(out / "char_seed0")
     main(Config(resume=out))
+    (out / "char_seed0.json").unlink()
+    moved = text.rename(tmp_path / "moved.txt")
+    main(Config(resume=out, corpus=str(moved)))
+    text = moved
     text.write_text(text.read_text().replace("cat", "tac"))
     with pytest.raises(InputError, match="not the text"):
         main(Config(resume=out))
