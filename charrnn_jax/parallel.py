@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import jax
-import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -65,7 +64,7 @@ def _sum(tree: Any, mesh: Mesh) -> Any:
 def _rows(tree: Any, mesh: Mesh) -> Any:
     """Which arrays are shared out by rows."""
 
-    def shared(x: Array | np.ndarray) -> P:
+    def shared(x: Array) -> P:
         return P(AXIS) if x.size >= LARGE and x.shape[0] % mesh.size == 0 else P()
 
     return jax.tree.map(shared, tree)

@@ -85,7 +85,7 @@ def main(config: Config) -> None:
         refuse_used(out, f"--resume {out} goes on with it, or choose another --out")
     banner("Characters against words", config.precision)
     corpus = in_memory(load(config.corpus, config.data_dir))
-    sizes = {split: getattr(corpus, split).chars for split in ("train", "valid", "test")}
+    sizes = sizes_of(corpus)
     console.print(f"  corpus     {corpus.name}: " + ", ".join(f"{n:,} {s}" for s, n in sizes.items()) + " characters")
     console.print(f"  terms      {terms.parameters:,} parameters, {terms.chars:,} training characters\n")
     kinds: dict[str, Kind] = {"char": "char", "word": "closed_word" if corpus.closed_vocabulary else "word"}
@@ -101,11 +101,7 @@ def conclude(out: Path, config: Config, corpus: Corpus, terms: Terms, models: di
     """Writes and prints what came out."""
     results = {
         "schema": 1,
-        "corpus": {
-            "name": corpus.name,
-            "sha256": corpus.sha256,
-            "chars": {split: getattr(corpus, split).chars for split in ("train", "valid", "test")},
-        },
+        "corpus": {"name": corpus.name, "sha256": corpus.sha256, "chars": sizes_of(corpus)},
         "terms": asdict(terms),
         "models": models,
         "environment": environment(config.precision),
@@ -116,6 +112,11 @@ def conclude(out: Path, config: Config, corpus: Corpus, terms: Terms, models: di
     draw_curves(results, out / "learning_curves.png")
     show(results, repeats_valid=corpus.valid is corpus.test)
     console.print(f"\nwrote {out}/results.json and learning_curves.png", soft_wrap=True)
+
+
+def sizes_of(corpus: Corpus) -> dict[str, int]:
+    """The characters of each split."""
+    return {split: getattr(corpus, split).chars for split in ("train", "valid", "test")}
 
 
 def terms_of(config: Config) -> Terms:

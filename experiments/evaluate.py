@@ -20,8 +20,7 @@ from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
 from experiments.fit import Scorer, require_lossless
-from experiments.run_config import model_of
-from experiments.run_folder import load_state, read_run
+from experiments.run_folder import read_trained
 from experiments.shell import banner, console, print_score, run
 
 
@@ -48,11 +47,10 @@ def main(config: Config) -> None:
     if config.per_token and not config.per_token.parent.is_dir():
         raise InputError(f"{config.per_token.parent} is no folder: make it, or choose another --per-token")
     text = open_text(config.text)
-    kept = read_run(config.run, "best" if config.best else "last")
-    model, tokenizer, params = model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params
+    model, tokenizer, params, step = read_trained(config.run, config.best)
     tokens = encode(tokenizer, text)
     require_lossless(tokenizer, text, str(config.text))
-    banner(f"Scoring {config.text} at step {kept.found.step} of {config.run}", model.precision)
+    banner(f"Scoring {config.text} at step {step} of {config.run}", model.precision)
     scorer = Scorer(model, tokenizer)
     print_score("text", scorer.score(params, tokens))
     if config.per_token:

@@ -26,6 +26,8 @@ from charrnn_jax.types import Array, Float, Params
 from experiments.process import on_nvidia
 
 SCORED_STREAMS = 32
+Decay = Literal["cosine", "linear", "none"]
+OnNonfinite = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class Schedule:
     """T: the tokens through which the gradient goes back."""
     learning_rate: float
     warmup: int = 100
-    decay: Literal["cosine", "linear", "none"] = "cosine"
+    decay: Decay = "cosine"
     """How the learning rate falls, to a fiftieth, after the warm-up."""
     clip: float = 1.0
     """The largest global norm of a gradient."""
-    on_nonfinite: Literal["stop", "skip"] = "stop"
+    on_nonfinite: OnNonfinite = "stop"
     """What a step does whose loss or gradient is not finite."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
@@ -59,13 +61,12 @@ class Trainer:
         self.chars_per_step = tokens.chars / self.streams.windows
         params_key, dropout_key, _ = split_seed(seed)
         compiled, self.state = start_training(model, schedule, params_key, dropout_key)
-        self.mesh = mesh_of(jax.devices(), schedule.batch_size)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
         self.scorer = Scorer(model, tokenizer)
 
     def goes_on_from(self, state: TrainState) -> None:
         """Takes the place of the state of now."""
-        self.state = place(state, self.mesh)
+        self.state = jax.device_put(state, jax.tree.map(lambda x: x.sharding, self.state))
 
     def take_step(self, n: int) -> tuple[float, float]:
         """Step n: its nats per token, and the norm of its gradient."""
@@ -113,18 +114,21 @@ class Scorer:
             yield n, np.asarray(nats)
 
 
+def begin(model: LanguageModel, schedule: Schedule, key: Array) -> TrainState:
+    """The state before the first step, with parameters drawn from the key."""
+    state = init_state(model, schedule.batch_size)
+    return init_train_state(init_params(model, key), make_optimizer(schedule), state)
+
+
 def start_training(
     model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array
 ) -> tuple[Wrapped, TrainState]:
     """The jitted step of training, and the state before the first one: both spread over the devices there are."""
-    optimizer, mesh = make_optimizer(schedule), mesh_of(jax.devices(), schedule.batch_size)
-
-    def begin(key: Array) -> TrainState:
-        return init_train_state(init_params(model, key), optimizer, init_state(model, schedule.batch_size))
-
-    state = place(jax.jit(begin)(params_key), mesh)  # one program: unjitted, every operation would be one of its own
+    mesh = mesh_of(jax.devices(), schedule.batch_size)
+    first = jax.jit(partial(begin, model, schedule))  # one program: unjitted, every operation would be one of its own
+    state = place(first(params_key), mesh)
     spread = partial(spread_gradient, mesh=mesh)
-    train_step = make_train_step(partial(score, model), optimizer, step_key, schedule.drop_state, spread)
+    train_step = make_train_step(partial(score, model), make_optimizer(schedule), step_key, schedule.drop_state, spread)
     return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None)), state
 
 
@@ -151,11 +155,8 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
 
 def learning_rate(schedule: Schedule) -> optax.Schedule:
     """By step: it rises from zero, then falls."""
-    warmup, steps, peak = (
-        max(1, min(schedule.warmup, schedule.steps // 10)),
-        max(schedule.steps, 2),
-        schedule.learning_rate,
-    )
+    steps, peak = max(schedule.steps, 2), schedule.learning_rate
+    warmup = max(1, min(schedule.warmup, schedule.steps // 10))
     if schedule.decay == "cosine":
         return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, peak / 50)
     last = peak / 50 if schedule.decay == "linear" else peak

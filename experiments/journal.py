@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import KEEP, Found, Writer, set_aside
 from charrnn_jax.training import TrainState
+from experiments.json_files import write_whole
 
 
 class Line(NamedTuple):
@@ -69,11 +70,15 @@ class Journal:
         self.tally = Tally()
         self.saved: int | None = None
         """The step of the last checkpoint."""
-        self.valid: float | None = None
-        """The last validation."""
         self._writer = Writer(folder / "checkpoints", keep)
         self._board: Any = None
         self._tensorboard = tensorboard
+
+    @property
+    def valid(self) -> float | None:
+        """The last validation."""
+        bits = (line.valid_bits_per_char for line in reversed(self.lines))
+        return next((value for value in bits if value is not None), None)
 
     def goes_on_from(self, found: Found) -> None:
         """Takes up what the checkpoint tells; lines that were written after it are dropped."""
@@ -84,15 +89,12 @@ class Journal:
             raise InputError(f"checkpoint {found.path} is of another version ({error}): train again") from None
         self.saved = found.step
         set_aside(self.folder / "checkpoints", found.step)
-        part = self.folder / "metrics.jsonl.part"
-        part.write_text("".join(map(_written, self.lines)), encoding="utf-8")
-        part.replace(self.folder / "metrics.jsonl")
+        write_whole(self.folder / "metrics.jsonl", "".join(map(_written, self.lines)))
 
     def add(self, line: Line) -> None:
         """One line more."""
         self.lines.append(line)
         self.tally = self.tally.emptied()
-        self.valid = line.valid_bits_per_char or self.valid
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(_written(line))
         if self._tensorboard:

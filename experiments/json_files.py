@@ -10,8 +10,13 @@ from charrnn_jax.errors import InputError
 
 def write_json(path: Path, value: Any) -> None:
     """Writes whole or not at all. A figure that is infinite or not a number is written as null."""
+    write_whole(path, json.dumps(_finite(value), indent=2, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(_finite(value), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 

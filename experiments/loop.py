@@ -140,7 +140,7 @@ def _speed(trainer: Trainer, journal: Journal) -> float:
 
 def _so_far(trainer: Trainer, journal: Journal) -> str:
     """What stands behind the progress bar."""
-    valid = f", valid {journal.valid:.3f}" if journal.valid else ""
+    valid = f", valid {journal.valid:.3f}" if journal.valid is not None else ""
     return f"{_speed(trainer, journal):,.0f} chars/s{valid}"
 
 

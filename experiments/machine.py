@@ -15,7 +15,7 @@ import pooch
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import ENWIK8, KNOWN, PTB, SHAKESPEARE, TEXT8, WIKITEXT_2, load
-from charrnn_jax.io.download import Source, fetch
+from charrnn_jax.io.download import Source, data_folder, fetch
 from experiments import process
 
 CORE = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
@@ -44,7 +44,7 @@ class Corpora(NamedTuple):
 
 def find_corpora(data_dir: Path | None) -> Corpora:
     """Looks where `corpora.load` would, downloads nothing, and checks every sha256."""
-    named = data_dir or (Path(os.environ["CHARRNN_DATA"]) if os.environ.get("CHARRNN_DATA") else None)
+    named = data_folder(data_dir)
     folder = named or Path(pooch.os_cache("charrnn_jax"))
     at_hand, absent, damaged = [], [], []
     for name in KNOWN:

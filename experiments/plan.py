@@ -1,6 +1,7 @@
 """When what is due in a training run."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Plan:
 
     def is_point(self, step: int) -> bool:
         """Whether to validate after that step."""
-        return step in self._points()
+        return step in self._points
 
     def has_line(self, step: int) -> bool:
         """Whether the log has a line after that step."""
@@ -38,13 +39,14 @@ class Plan:
     def stops(self, start: int, reported: int) -> list[int]:
         """The steps at which anything is due: after `start`, and at it if its line is not among those reported."""
         every = [n for n in (self.report_every, self.save_every) if n]
-        due = self._points().union(*(range(n, self.steps, n) for n in every))
+        due = self._points.union(*(range(n, self.steps, n) for n in every))
         return sorted(stop for stop in due if stop > start or (stop == start > reported and self.has_line(stop)))
 
     def gives_up(self, valid: list[float]) -> bool:
         """Whether the best of these validations is too long ago."""
         return bool(self.patience and valid) and len(valid) - 1 - int(np.argmin(valid)) >= self.patience
 
+    @cached_property
     def _points(self) -> set[int]:
         number = min(self.points, self.steps)
         return {self.steps * (i + 1) // number for i in range(number)}

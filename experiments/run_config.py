@@ -2,27 +2,17 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import InputMode, LanguageModel
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
-from experiments.fit import Schedule
+from experiments.fit import Decay, OnNonfinite, Schedule
 from experiments.plan import Plan
 from experiments.shell import require_positive, require_seed
 
 CellName = Literal["elman", "gru", "lstm"]
-Decay = Literal["cosine", "linear", "none"]
-OnNonfinite = Literal["stop", "skip"]
-CHOICES = {
-    "tokenizer": Kind,
-    "cell": CellName,
-    "input_mode": InputMode,
-    "precision": Precision,
-    "decay": Decay,
-    "on_nonfinite": OnNonfinite,
-}
 COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "warmup", "points", "keep")
 COUNTS_FROM_ZERO = ("patience", "report_every", "save_every", "sample_chars")
 LARGEST = 2**31 - 1
@@ -114,8 +104,8 @@ def check(config: Config) -> None:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use 0 to {LARGEST}")
     if config.layers > MOST_LAYERS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
         raise InputError("--hidden-size, --embed-size or --layers is too large for any machine: use smaller ones")
-    for name, known in CHOICES.items():
-        if getattr(config, name) not in get_args(known):
+    for name, known in get_type_hints(Config).items():
+        if get_origin(known) is Literal and getattr(config, name) not in get_args(known):
             raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
     if not 0.0 <= config.dropout < 1.0:
         raise InputError(f"--dropout is {config.dropout} and must be at least 0 and below 1")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +12,12 @@ from filelock import FileLock, Timeout
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import MANIFEST, Found, Which, find, load
-from charrnn_jax.model import init_params, init_state
+from charrnn_jax.model import LanguageModel
 from charrnn_jax.text.tokenizer import Tokenizer, from_json, to_json
-from charrnn_jax.training import TrainState, init_train_state
+from charrnn_jax.training import TrainState
+from charrnn_jax.types import Params
 from experiments.command_line import from_plain, plain, write_config
-from experiments.fit import Trainer, make_optimizer
+from experiments.fit import Trainer, begin
 from experiments.journal import Journal
 from experiments.run_config import Config, check, model_of, schedule_of
 from experiments.shell import LOCK, console
@@ -69,13 +71,23 @@ def read_run(folder: Path, which: Which = "last") -> Kept:
 
 def load_state(kept: Kept) -> TrainState:
     """The train state of a run, in NumPy arrays."""
-    config = kept.config
-    model, optimizer = model_of(config, kept.tokenizer), make_optimizer(schedule_of(config))
+    model = model_of(kept.config, kept.tokenizer)
+    return load(kept.found, jax.eval_shape(partial(begin, model, schedule_of(kept.config)), jax.random.key(0)))
 
-    def begin() -> TrainState:
-        return init_train_state(init_params(model, jax.random.key(0)), optimizer, init_state(model, config.batch_size))
 
-    return load(kept.found, jax.eval_shape(begin))
+class Trained(NamedTuple):
+    """What a run has learned."""
+
+    model: LanguageModel
+    tokenizer: Tokenizer
+    params: Params
+    step: int
+
+
+def read_trained(folder: Path, best: bool) -> Trained:
+    """The model of the last checkpoint of a run, or of the best."""
+    kept = read_run(folder, "best" if best else "last")
+    return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params, kept.found.step)
 
 
 def require_run(folder: Path) -> None:
@@ -88,10 +100,10 @@ def require_run(folder: Path) -> None:
 
 def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kept | None) -> Journal:
     """The journal of a run in its folder; trainer and journal go on from what was kept, if anything was."""
-    write_config(config.out / "config.json", config)
     told = about(config, trainer.tokenizer, corpus_sha256)
     if kept:
-        _compare(kept, told)
+        _compare(kept.found.about, told)
+    write_config(config.out / "config.json", config)
     journal = Journal(config.out, told, config.keep, config.tensorboard)
     if kept:
         trainer.goes_on_from(load_state(kept))
@@ -99,9 +111,8 @@ def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kep
     return journal
 
 
-def _compare(kept: Kept, told: dict[str, Any]) -> None:
+def _compare(before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raises InputError where the same steps would draw other numbers; says where they may round otherwise."""
-    before, now = kept.found.about, told
     if before["prng"] != now["prng"]:
         drawn = before["prng"]["implementation"]
         raise InputError(f"the run drew its numbers with {drawn}: set JAX_DEFAULT_PRNG_IMPL to that")

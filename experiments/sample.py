@@ -13,8 +13,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.sampling import Filters
 from experiments import process
 from experiments.fit import write_samples
-from experiments.run_config import model_of
-from experiments.run_folder import load_state, read_run
+from experiments.run_folder import read_trained
 from experiments.shell import banner, console, open_out, require_positive, require_seed, run
 
 LARGEST = 10**8
@@ -59,8 +58,7 @@ def main(config: Config) -> None:
         raise InputError(f"--count times --tokens is {config.count * config.tokens:,}: use {LARGEST:,} or less")
     require_seed(config.seed)
     folder = open_out(config.out) if config.out else None
-    kept = read_run(config.run, "best" if config.best else "last")
-    model, tokenizer, params = model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params
+    model, tokenizer, params, _ = read_trained(config.run, config.best)
     filters = Filters(config.temperature, config.top_k, config.top_p, config.min_p)
     banner(f"Sampling from {config.run}", model.precision)
     texts = write_samples(model, tokenizer, params, config.seed, config.count, config.tokens, filters, config.prompt)

@@ -55,10 +55,14 @@ def run(
     except TrainingError as error:
         sys.exit(fail(error, 1))
     except (KeyboardInterrupt, Interrupted) as stopped:
-        begun = hasattr(given, "resume") and (given.folder / "config.json").exists()
-        goes_on = f": --resume {shlex.quote(str(given.folder))} goes on" if begun else ""
-        print(f"{str(stopped) or 'interrupted'}{goes_on}", file=sys.stderr)
+        print(f"{str(stopped) or 'interrupted'}{goes_on(given)}", file=sys.stderr)
         sys.exit(getattr(stopped, "exit_code", 130))
+
+
+def goes_on(given: Any) -> str:
+    """How to go on with what was configured, where there is anything to go on with."""
+    begun = hasattr(given, "resume") and (given.folder / "config.json").exists()
+    return f": --resume {shlex.quote(str(given.folder))} goes on" if begun else ""
 
 
 def keep_compiled() -> None:

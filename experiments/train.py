@@ -71,7 +71,7 @@ def fresh(config: Config) -> Run:
     """A run before its first step."""
     corpus = load(config.corpus, config.data_dir)
     tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
-    run = _prepared(config, corpus, tokenizer, None)
+    run = _prepared(config, corpus, corpus.sha256, tokenizer)
     if config.init_from:
         run.trainer.goes_on_from(run.trainer.state._replace(params=_weights(config, tokenizer)))
     return run
@@ -87,19 +87,20 @@ def resumed(given: Config) -> Run:
     if kept is None:
         return fresh(config)
     corpus = load(config.corpus, config.data_dir)
-    if corpus.sha256 != kept.corpus_sha256:
+    sha256 = corpus.sha256
+    if sha256 != kept.corpus_sha256:
         raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
-    return _prepared(config, corpus, kept.tokenizer, kept)
+    return _prepared(config, corpus, sha256, kept.tokenizer, kept)
 
 
-def _prepared(config: Config, corpus: Corpus, tokenizer: Tokenizer, kept: Kept | None) -> Run:
+def _prepared(config: Config, corpus: Corpus, sha256: str, tokenizer: Tokenizer, kept: Kept | None = None) -> Run:
     """Reads the text for the last time: whoever changes it afterwards changes no figure."""
     tokens = {}
     for split in ("train", "valid", "test"):
         require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
         tokens[split] = tokens_of(corpus, split, tokenizer, config.store_dir)
     trainer = Trainer(model_of(config, tokenizer), tokenizer, tokens["train"], schedule_of(config), config.seed)
-    return Run(config, corpus, corpus.sha256, tokens, trainer, kept)
+    return Run(config, corpus, sha256, tokens, trainer, kept)
 
 
 def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:

@@ -30,6 +30,8 @@ FORMAT = 1
 KEEP = 3
 ABOUT, MANIFEST, STATE = "about.json", "manifest.json", "state"
 Which = Literal["last", "best"]
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError)
+"""What reading a checkpoint of a stranger can raise."""
 
 
 class Found(NamedTuple):
@@ -80,7 +82,7 @@ class Writer:
 
 def steps(folder: Path) -> list[int]:
     """Of all checkpoints in the folder, whole or not."""
-    return sorted(int(path.name) for path in _checkpoints(folder))
+    return [int(path.name) for path in reversed(_checkpoints(folder))]
 
 
 def set_aside(folder: Path, step: int) -> None:
@@ -99,7 +101,7 @@ def find(folder: Path, which: Which = "last") -> Found:
     if (folder / MANIFEST).is_file():
         ordered = [folder]
     else:
-        ordered = sorted(_checkpoints(folder), key=lambda path: int(path.name), reverse=True)
+        ordered = _checkpoints(folder)
         if which == "best":
             ordered.sort(key=_score)
     damaged = []
@@ -108,7 +110,7 @@ def find(folder: Path, which: Which = "last") -> Found:
             manifest = _checked(path)
             about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
             return Found(path, manifest["step"], about, manifest["arrays"], tuple(damaged))
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+        except UNREADABLE as error:
             damaged.append(f"checkpoint {path.name} is damaged ({' '.join(str(error).split())})")
     if damaged:
         raise InputError(f"{folder} holds no whole checkpoint: {'; '.join(damaged)}: train again")
@@ -195,7 +197,7 @@ def _checked(path: Path) -> dict[str, Any]:
 
 
 def _prune(folder: Path, keep: int) -> None:
-    ordered = sorted(_checkpoints(folder), key=lambda path: int(path.name), reverse=True)
+    ordered = _checkpoints(folder)
     best = min(ordered, key=_score, default=None)  # the folder may have gone meanwhile: the next save says so
     for path in ordered[keep:]:
         if path != best or not math.isfinite(_score(path)):
@@ -206,15 +208,16 @@ def _score(path: Path) -> float:
     """The lower, the better; a checkpoint without one, or with a manifest that cannot be read, comes last."""
     try:
         score = _manifest(path)["score"]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
+    except UNREADABLE:
         score = None
     return score if isinstance(score, float) and math.isfinite(score) else math.inf
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal() and path.name.isascii()]
+    """The last one first."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    found = [path for path in paths if path.is_dir() and path.name.isdecimal() and path.name.isascii()]
+    return sorted(found, key=lambda path: int(path.name), reverse=True)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -19,12 +19,18 @@ class Source(NamedTuple):
     mirrors: tuple[str, ...]
 
 
+def data_folder(data_dir: Path | None) -> Path | None:
+    """The folder that the user names, here or in CHARRNN_DATA; None where it is the cache."""
+    named = os.environ.get("CHARRNN_DATA")
+    return data_dir or (Path(named) if named else None)
+
+
 def fetch(source: Source, data_dir: Path | None) -> bytes:
     """The file from the data folder if one is given, else from the cache, downloaded the first time.
 
     Raises InputError where it is not there, cannot be downloaded, or is another file.
     """
-    folder = data_dir or (Path(os.environ["CHARRNN_DATA"]) if os.environ.get("CHARRNN_DATA") else None)
+    folder = data_folder(data_dir)
     path = folder / source.path if folder else _download(source)
     if not path.exists():
         raise InputError(
