@@ -57,6 +57,10 @@ class ByteTokenizer:
         check_known(ids, self.vocab_size)
         return from_bytes(ids.astype(np.uint8).tobytes())
 
+    def lengths(self, ids: Integer[np.ndarray, "N"]) -> Int32[np.ndarray, "N"]:
+        """1 for the first byte of a character, 0 for those behind it, which begin with the bits 10."""
+        return (ids & 0b1100_0000 != 0b1000_0000).astype(np.int32)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {}

@@ -70,6 +70,14 @@ class CharTokenizer:
             parts.append(_unspell(written) if spelled else written)
         return "".join(parts)
 
+    def lengths(self, ids: Integer[np.ndarray, "N"]) -> Int32[np.ndarray, "N"]:
+        """1 for a character; of one in digits, 1 for the first digit of its first byte."""
+        digit = ids.astype(np.int32) - len(self.characters)
+        letters = np.flatnonzero(digit < 0)
+        before = np.concatenate([[-1], letters])[np.searchsorted(letters, np.arange(len(ids)))]
+        begins_byte = (np.arange(len(ids)) - before) % 2 == 1
+        return ((digit < 0) | (begins_byte & (digit >> 2 != 0b10))).astype(np.int32)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {"characters": self.characters}

@@ -53,6 +53,12 @@ class ClosedWordTokenizer:
         spaced = "".join("\n" if word == EOS else f"{word} " for word in words)
         return spaced.replace(" \n", "\n").removesuffix(" ")
 
+    def lengths(self, ids: Integer[np.ndarray, "N"]) -> Int32[np.ndarray, "N"]:
+        """A word's, with the space before it except at the beginning of a line; 1 for a line break."""
+        ends = ids == self._id_of[EOS]
+        spaced = np.concatenate([[False], ~ends[:-1]]) & ~ends if len(ids) else ends
+        return np.where(ends, 1, np.array([len(word) for word in self.words], np.int32)[ids] + spaced).astype(np.int32)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {"words": list(self.words)}

@@ -44,6 +44,10 @@ class Tokenizer(Protocol):
         """The text of any ids. Raises ValueError for an id outside the vocabulary."""
         ...
 
+    def lengths(self, ids: Integer[np.ndarray, "N"]) -> Int32[np.ndarray, "N"]:
+        """The characters that begin with each token: of an encoded text, they sum to its length."""
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """The vocabulary in plain JSON values."""
         ...

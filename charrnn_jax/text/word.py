@@ -83,6 +83,13 @@ class WordTokenizer:
                 parts += [self.pieces[i] for i in run if i < self._spell]
         return "".join(parts)
 
+    def lengths(self, ids: Integer[np.ndarray, "N"]) -> Int32[np.ndarray, "N"]:
+        """Those of pieces and letters; brackets have none."""
+        of_piece = np.array([*map(len, self.pieces), 0, 0], np.int32)
+        lengths, is_letter = of_piece.take(ids, mode="clip"), ids >= self._first_letter
+        lengths[is_letter] = self.letters.lengths(ids[is_letter] - self._first_letter)
+        return lengths
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {"pieces": list(self.pieces), "characters": self.letters.characters}

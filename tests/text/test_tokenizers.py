@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn_jax.errors import InputError
@@ -29,6 +29,28 @@ def test_closed_word_round_trip_on_its_own_form(lines):
     text = "".join(" ".join(line) + "\n" for line in lines)
     tokenizer = train_tokenizer("closed_word", StringText(text), pieces=1)
     assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@OPEN
+@settings(deadline=None)
+@given(trained_on=ANY_TEXT, text=ANY_TEXT)
+def test_lengths_say_where_each_token_starts(kind, trained_on, text):
+    tokenizer = train_tokenizer(kind, StringText(trained_on), pieces=5)
+    ids = tokenizer.encode(text)
+    assert tokenizer.lengths(ids).sum() == len(text)
+    for i in range(len(ids)):
+        written = tokenizer.decode(ids[:i])
+        if text.startswith(written) and "\ufffd" not in written:  # else a character is cut
+            assert tokenizer.lengths(ids[:i]).sum() == len(written)
+
+
+@given(lines=st.lists(st.lists(st.sampled_from(["the", "cat", "N", "<unk>"])), min_size=1))
+def test_lengths_of_closed_words_count_the_space_before(lines):
+    text = "".join(" ".join(line) + "\n" for line in lines)
+    tokenizer = train_tokenizer("closed_word", StringText(text), pieces=1)
+    ids = tokenizer.encode(text)
+    for i in range(len(ids) + 1):
+        assert tokenizer.lengths(ids[:i]).sum() == len(tokenizer.decode(ids[:i]))
 
 
 def test_closed_word_answers_an_unknown_word_with_unk():

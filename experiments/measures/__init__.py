@@ -1,0 +1,1 @@
+"""What the study measures: pure functions of texts, figures and a `Reader`."""
