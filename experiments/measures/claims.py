@@ -104,8 +104,8 @@ CLAIMS: dict[str, tuple[Claim, tuple[Question, ...]]] = {
     ),
     "nonsense_words": (
         Claim(
-            "a character model writes more nonsense words than people and a word model do",
-            "a character model writes no more nonsense words than people and a word model do",
+            "a character model creates nonsense words",
+            "a character model creates no more nonsense words than what it is set beside",
         ),
         (
             Question(
