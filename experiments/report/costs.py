@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
+from experiments.report.formats import show_bytes
+
 COLUMNS = ("one-hot", "look-up", "ratio")
 PASSES = {"forward": "forward", "backward": "forward and backward"}
-GIB = 2**30
 
 
 class Row(NamedTuple):
@@ -65,14 +66,6 @@ def show_time(row: Row) -> str:
         if median * scale >= 1:
             return f"{median * scale:.3g} {unit} ±{half / median:.0%}"
     return f"{median * 1e6:.3g} µs ±{half / median:.0%}"
-
-
-def show_bytes(size: int) -> str:
-    """A size with a binary unit."""
-    for unit, scale in (("GiB", GIB), ("MiB", 2**20)):
-        if size >= scale:
-            return f"{size / scale:.3g} {unit}"
-    return f"{size / 2**10:.3g} KiB"
 
 
 def show_ratio(product: Row, look_up: Row) -> str:

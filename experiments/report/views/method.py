@@ -1,0 +1,111 @@
+"""How it was done: the terms in plain words, the whole configuration, the machine, the command."""
+
+from typing import Any
+
+from experiments.report.fields import entries, figure, items, pick
+from experiments.report.formats import bits, count, duration, plain, show
+from experiments.report.parts import Figure, Model, Section, models_of, table
+
+RULE = (
+    "A claim holds where the 95 % intervals of all its tests lie on the claim's side, does not hold where none of "
+    "them does, and depends otherwise."
+)
+SIZES = {
+    "parameters": "All models have the same number of parameters{parameters}: the hidden size is what fits.",
+    "hidden": "All models have the same hidden size; their parameters differ with the vocabulary.",
+}
+BUDGETS = {
+    "chars": "All are trained on the same number of characters of text{chars}, however many tokens those are.",
+    "compute": "All are given the same training compute in FLOPs, which were counted, not timed.",
+}
+
+
+def method(results: dict[str, Any]) -> Section:
+    """Fair terms, the rule of the verdicts, tuning."""
+    terms = entries(results, "terms")
+    rule = pick(results, "rule")
+    points = [*_terms(terms), *_text(results), *_statistics(results)]
+    extra = {"points": points, "rule": rule if isinstance(rule, str) else RULE}
+    return Section("method", "Method", "Method", "What was held equal, so that one who expects the opposite may accept it.", (_tuning(results),), extra)
+
+
+def _terms(terms: dict[str, Any]) -> list[str]:
+    parameters, chars = (figure(terms, name) for name in ("parameters", "chars"))
+    known = {
+        "parameters": "" if parameters is None else f", {count(parameters)} within 1 %",
+        "chars": "" if chars is None else f", {count(chars)}",
+    }
+    size, budget = terms.get("size") or "parameters", terms.get("budget") or "chars"
+    said = [table[name].format(**known) for table, name in ((SIZES, size), (BUDGETS, budget)) if name in table]
+    if (span := figure(terms, "span")) is not None:
+        said.append(f"The gradient goes back through the same span of text: about {plain(span)} characters.")
+    if terms.get("grid"):
+        said.append("Each is tuned on the validation text with the same grid of learning rates and dropout.")
+    return said
+
+
+def _text(results: dict[str, Any]) -> list[str]:
+    sizes = {name: figure(results, "corpus", "chars", name) for name in ("train", "valid", "test")}
+    shown = ", ".join(f"{count(size)} {name}" for name, size in sizes.items() if size is not None)
+    documents = figure(results, "corpus", "documents")
+    among = "" if documents is None else f", the test text being {count(documents)} documents"
+    text = [f"The text is split before anything is done with it ({shown} characters{among})."] if shown else []
+    return [
+        *text,
+        "Every model gives a probability to every character of the same raw test text: a word outside the vocabulary "
+        "is spelled. The figure is all bits over all characters.",
+    ]
+
+
+def _statistics(results: dict[str, Any]) -> list[str]:
+    seeds = [len(items(m.record, "seeds")) for m in models_of(results)]
+    if not any(seeds):
+        return []
+    few, many = min(seeds), max(seeds)
+    trained = f"{few}" if few == many else f"{few} to {many}"
+    if many == 1:
+        return ["Each model is trained from 1 seed: no interval covers the chance of another beginning."]
+    return [
+        f"Each model is trained from {trained} seeds. Intervals are 95 % bootstrap intervals; a difference is "
+        "tested by a paired bootstrap over the documents of the test text."
+    ]
+
+
+def _tuning(results: dict[str, Any]) -> Figure:
+    rows = [row for m in models_of(results) for row in _tried(m)]
+    caption = "Every setting that was tried. The choice is the best on the validation text, for each model alone."
+    header = ("model", "learning rate", "dropout", "validation, bits per character", "chosen")
+    return Figure("Tuning", caption, None, table(header, rows))
+
+
+def _tried(model: Model) -> list[tuple[str, ...]]:
+    chosen = tuple(figure(model.record, "chosen", name) for name in ("learning_rate", "dropout"))
+    rows = []
+    for trial in items(model.record, "tuning"):
+        setting = tuple(figure(trial, name) for name in ("learning_rate", "dropout"))
+        valid = figure(trial, "valid_bits_per_char")
+        shown = (show(plain, value) for value in setting)
+        rows.append((model.name, *shown, show(bits, valid), "chosen" if setting == chosen else ""))
+    return rows
+
+
+def configuration(results: dict[str, Any]) -> Section:
+    """Everything that is needed to run it again."""
+    named = {"Configuration": "config", "Terms": "terms", "Machine and versions": "environment", "Text": "corpus"}
+    figures = [
+        Figure(title, "", None, table(("setting", "value"), _flat(entries(results, field)), wide=True))
+        for title, field in named.items()
+    ]
+    seconds = figure(results, "seconds")
+    extra = {"command": pick(results, "command"), "took": None if seconds is None else duration(seconds)}
+    lead = "The whole configuration, and the command that runs it again."
+    return Section("configuration", "Configuration", "Configuration", lead, figures, extra)
+
+
+def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Nested settings, one a line, their names joined by dots."""
+    if isinstance(value, dict):
+        return [row for key, inner in value.items() for row in _flat(inner, f"{name}.{key}" if name else str(key))]
+    if isinstance(value, list):
+        return [(name, ", ".join(map(str, value)))]
+    return [(name, "none" if value is None else str(value))]

@@ -1,0 +1,69 @@
+"""The lecture's four claims, each with its verdict and what it rests on."""
+
+from typing import Any, NamedTuple
+
+from experiments.report.fields import Estimate, estimate, items, pick
+from experiments.report.formats import NOT_MEASURED, interval, three, show
+from experiments.report.parts import Figure, table
+
+CLAIMS = {
+    "memory": "Characters need less memory",
+    "output_layer": "Characters have smaller output layers",
+    "nonsense_words": "Characters can create nonsense words",
+    "long_distance": "Characters are worse at long-distance dependencies",
+}
+ANCHORS = {"memory": "memory", "output_layer": "output", "nonsense_words": "nonsense", "long_distance": "distance"}
+"""The section of the page on each claim."""
+SIGNS = {"holds": "✓", "does not hold": "✗", "depends": "±"}
+
+
+class Verdict(NamedTuple):
+    """A claim of the lecture's last slide, and what became of it."""
+
+    claim: str
+    title: str
+    anchor: str
+    verdict: str
+    sign: str
+    statement: str
+    estimate: Estimate
+
+    @property
+    def number(self) -> str:
+        """The estimate, or nothing."""
+        return "" if self.estimate.value is None else three(self.estimate.value)
+
+    @property
+    def interval(self) -> str:
+        """The ends of the interval, or nothing."""
+        return interval(three, self.estimate)
+
+
+def verdicts_of(results: dict[str, Any]) -> list[Verdict]:
+    """The four verdicts, in the order of the slide."""
+    return [_verdict(results, claim) for claim in CLAIMS]
+
+
+def _verdict(results: dict[str, Any], claim: str) -> Verdict:
+    said = pick(results, "claims", claim)
+    verdict, statement = pick(said, "verdict"), pick(said, "statement")
+    return Verdict(
+        claim,
+        CLAIMS[claim],
+        ANCHORS[claim],
+        verdict if verdict in SIGNS else NOT_MEASURED,
+        SIGNS.get(verdict, "–") if isinstance(verdict, str) else "–",
+        statement if isinstance(statement, str) else "This run has no figures for it.",
+        estimate(said, "estimate"),
+    )
+
+
+def tests_of(results: dict[str, Any], claim: str) -> Figure:
+    """What the verdict was drawn from."""
+    rows = []
+    for test in items(results, "claims", claim, "tests"):
+        found = estimate(test, "estimate")
+        rows.append((str(pick(test, "name")), show(three, found.value), interval(three, found)))
+    header = ("test", "estimate", "95 % interval")
+    caption = "The figures that the verdict follows from, by the rule under Method."
+    return Figure("What the verdict rests on", caption, None, table(header, rows), open=True)
