@@ -35,7 +35,14 @@ def output_share(model: LanguageModel, T: int, B: int, rounds: int) -> dict[str,
         "parameters": parameter_share(model),
         "flops": operations.output / operations.total,
         "time": time_share(seconds["with"], seconds["without"]),
+        "time_raw": _raw(seconds["with"], seconds["without"]),
     }
+
+
+def _raw(with_output: Sequence[float], without: Sequence[float]) -> dict[str, list[list[float]]]:
+    """Of each round, the seconds in the output layer and those of the step: what `statistics.ratio` takes."""
+    own = [long - short for long, short in zip(with_output, without, strict=True)]
+    return {"numerators": [own], "denominators": [list(with_output)]}
 
 
 def output_share_by_vocabulary(
