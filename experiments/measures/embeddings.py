@@ -152,7 +152,7 @@ def words_of(tokenizer: Tokenizer) -> dict[str, int]:
 
 def frequent_words(tokenizer: Tokenizer, ids: Integer[np.ndarray, "N"], n: int) -> list[str]:
     """The `n` most frequent of `words_of` in an encoded text, of small letters, four or more."""
-    counts: Int[np.ndarray, V] = np.bincount(ids, minlength=tokenizer.vocab_size)
+    counts = np.bincount(ids, minlength=tokenizer.vocab_size)
     words = {w: i for w, i in words_of(tokenizer).items() if len(w) >= LEAST_LETTERS and w.islower() and counts[i]}
     return sorted(words, key=lambda word: (-counts[words[word]], word))[:n]
 
