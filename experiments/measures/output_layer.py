@@ -114,17 +114,17 @@ def step_without(model: LanguageModel, T: int, B: int) -> Callable[[], Any]:
         carry, h = _hidden(model, params | {"output": absent}, ids, carry, key)
         return carry, jnp.sum(h * h, axis=-1)
 
-    return compile_step(nats_of, model, T, B, learned=lambda name: name != "output")
+    return compile_step(nats_of, model, T, B, left_out=("output",))
 
 
 def compile_step(
-    nats_of: Callable, model: LanguageModel, T: int, B: int, learned: Callable[[str], bool] = lambda name: True
+    nats_of: Callable, model: LanguageModel, T: int, B: int, left_out: tuple[str, ...] = ()
 ) -> Callable[[], Any]:
-    """Takes a step that hardly moves the parameters, those that are learned, on the same random window every time."""
+    """Takes a step that hardly moves the parameters, on the same random window every time."""
     schedule = Schedule(steps=10**6, batch_size=B, length=T, learning_rate=1e-6)
 
     def begin(key: Array) -> TrainState:
-        params = {name: part for name, part in init_params(model, key).items() if learned(name)}
+        params = {name: part for name, part in init_params(model, key).items() if name not in left_out}
         return init_train_state(params, make_optimizer(schedule), init_state(model, B))
 
     jitted, state = spread_training(nats_of, schedule, jax.random.key(1), jax.jit(begin)(jax.random.key(0)))
