@@ -27,7 +27,7 @@ FAR = 128
 """Characters of context beyond which it is long."""
 SHOWN = 8
 """Samples in results.json, at the last temperature."""
-HEAVY = ("samples", "context", "closers", "agreement")
+HEAVY = ("samples", "context", "closers", "agreement", "passage", "learned")
 """Of a seed's record, what the model's figures are made of."""
 Rng: TypeAlias = np.random.Generator
 
@@ -68,11 +68,11 @@ def _bits(records: Sequence[Record], split: str, exam: Exam, rng: Rng) -> Record
     if not records:
         return {"mean": None, "low": None, "high": None}
     if split == "test":
-        return estimate(test_bits(records, exam), rng)._asdict()
+        return estimate(bits_of_documents(records, exam), rng)._asdict()
     return estimate(over_seeds([record["bits_per_char"][split] for record in records]), rng)._asdict()
 
 
-def test_bits(records: Sequence[Record], exam: Exam) -> Ratio:
+def bits_of_documents(records: Sequence[Record], exam: Exam) -> Ratio:
     """Bits per character of each document under each seed."""
     ends = [*exam.borders[1:].tolist(), exam.corpus.test.chars]
     chars = np.array(ends) - exam.borders
@@ -82,7 +82,7 @@ def test_bits(records: Sequence[Record], exam: Exam) -> Ratio:
 def differences(records: Mapping[str, Sequence[Record]], exam: Exam, rng: Rng) -> Record:
     """For each pair of contenders, by how much the test bits per character of the second are higher."""
     bits = {
-        name: test_bits(trained, exam)
+        name: bits_of_documents(trained, exam)
         for name, of in records.items()
         if (trained := [record for record in of if record["document_nats"] is not None])
     }
@@ -100,6 +100,7 @@ def _answers(records: Sequence[Record], exam: Exam, known: Known, rng: Rng) -> R
         **_context(records, exam, rng),
         "closers": _closers(records, exam, rng),
         "agreement": _agreement(records, exam, rng),
+        "neighbours": records[0]["learned"]["neighbours"],
         "samples": records[0]["samples"][last][:SHOWN],
     }
 

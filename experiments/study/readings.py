@@ -10,22 +10,47 @@ from jaxtyping import Float64, Int64
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.metrics import Score
+from charrnn_jax.model import init_params
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens, encode
-from experiments.fit import Trainer, write_samples
+from experiments.fit import Trainer, split_seed, write_samples
 from experiments.measures.agreement import Item, agreement, choose_items, lexicon_of
 from experiments.measures.closers import Closer, closer_probabilities, find_closers
 from experiments.measures.context import choose_segments, context_sizes, context_use
+from experiments.measures.embeddings import (
+    character_map,
+    embedding_of,
+    frequent_characters,
+    frequent_words,
+    neighbour_record,
+)
+from experiments.measures.passage import surprisal
 from experiments.measures.reader import reader_of
 from experiments.measures.vocabulary import token_starts
 from experiments.study.terms import Terms
 
 SPLITS = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
+BEFORE_PASSAGE = 512
+"""Characters that a model reads before the passage."""
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 500
+WORDS, NEIGHBOURS = 12, 5
+CHARACTERS_COUNTED, LEAST_OFTEN = 1_000_000, 100
+"""Of the training text, the beginning, and how often a character is there that is shown."""
 SEGMENT = 128
 """Characters of a target segment of the use of context, or somewhat more."""
-READINGS = (*FIGURES, "document_nats", "samples", "generation_chars_per_second", "context", "closers", "agreement")
+READINGS = (
+    *FIGURES,
+    "document_nats",
+    "samples",
+    "generation_chars_per_second",
+    "context",
+    "closers",
+    "agreement",
+    "passage",
+    "learned",
+)
 DIVERGED: dict[str, Any] = {
     **dict.fromkeys(READINGS),
     **dict.fromkeys(FIGURES[:3], dict.fromkeys(SPLITS)),
@@ -46,6 +71,8 @@ class Exam(NamedTuple):
     closers: list[Closer]
     """In the test text."""
     agreement: list[Item]
+    passage: tuple[int, int]
+    """Where in the test text."""
 
     @property
     def documents(self) -> list[str]:
@@ -64,7 +91,20 @@ def exam_of(corpus: Corpus, tokenizers: Sequence[Tokenizer], terms: Terms) -> Ex
     except InputError:  # a short text: what cannot be measured on it is left out
         sizes, segments = [], np.zeros((0, 2), np.int64)
     closers, sentences = find_closers(text, terms.closers), _sentences(corpus, terms.agreement_items)
-    return Exam(corpus, corpus.documents, sizes, segments, closers, sentences)
+    borders = corpus.documents
+    return Exam(corpus, borders, sizes, segments, closers, sentences, choose_passage(text, borders))
+
+
+def choose_passage(text: str, borders: Int64[np.ndarray, "D"]) -> tuple[int, int]:
+    """The first line of some length in the middle document, up to a white space: no token is cut."""
+    begin = int(borders[len(borders) // 2])
+    for line in text[begin:].splitlines(keepends=True):
+        if len(line) >= SHORTEST_PASSAGE:
+            break
+        begin += len(line)
+    end = begin + min(len(text[begin:].split("\n")[0]), LONGEST_PASSAGE)
+    whole = end == len(text) or text[end].isspace()
+    return begin, end if whole else begin + len(text[begin:end].rsplit(None, 1)[0])
 
 
 def _sentences(corpus: Corpus, count: int) -> list[Item]:
@@ -80,6 +120,7 @@ def read(trainer: Trainer, exam: Exam, terms: Terms, seed: int) -> dict[str, Any
     reader = reader_of(trainer.model, tokenizer, trainer.state.params)
     text = exam.corpus.test.read()
     samples, speed = write(trainer, terms, seed)
+    begin, end = exam.passage
     return {
         **score(trainer, exam),
         "samples": samples,
@@ -87,6 +128,8 @@ def read(trainer: Trainer, exam: Exam, terms: Terms, seed: int) -> dict[str, Any
         "context": context_use(reader, text, exam.segments, exam.sizes).nats.tolist(),
         "closers": closer_probabilities(reader, text, exam.closers).tolist(),
         "agreement": (agreement(reader, exam.agreement) > 0).tolist(),
+        "passage": surprisal(reader, text[max(0, begin - BEFORE_PASSAGE) : begin], text[begin:end]),
+        "learned": learned(trainer, seed),
     }
 
 
@@ -125,3 +168,18 @@ def write(trainer: Trainer, terms: Terms, seed: int) -> tuple[dict[str, list[str
         )
         seconds = time.perf_counter() - begun
     return samples, sum(map(len, samples[str(terms.temperatures[-1])])) / seconds
+
+
+def learned(trainer: Trainer, seed: int) -> dict[str, Any]:
+    """What training made of the embedding: characters in the plane, and words near words, before and after."""
+    tokenizer, ids = trainer.tokenizer, trainer.streams.ids
+    params_key, *_ = split_seed(seed)
+    before, after = (embedding_of(params) for params in (init_params(trainer.model, params_key), trainer.state.params))
+    words = frequent_words(tokenizer, ids, WORDS)
+    near = neighbour_record(tokenizer, before, after, words, NEIGHBOURS) if words else {}
+    text = tokenizer.decode(ids[:CHARACTERS_COUNTED])
+    try:
+        plane = character_map(tokenizer, before, after, frequent_characters(text, LEAST_OFTEN), seed)
+    except InputError:  # no two characters of a class
+        plane = None
+    return {"map": plane, "neighbours": near}

@@ -19,7 +19,7 @@ from experiments.study.contender import trained, tune
 from experiments.study.extras import by_vocabulary, costs, references
 from experiments.study.findings import Record, controlled_rows, differences, model_record
 from experiments.study.presets import COMPARED, Preset
-from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, read
+from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read
 from experiments.study.terms import Contender, share_out
 from experiments.study.toy import Toy, recall, toy_of
 
@@ -72,7 +72,7 @@ def conduct(study: Study) -> dict[str, Any]:
     for name, rows in _controlled(study, rng).items():
         models[name]["controlled"] = rows
     found = {"models": models, "differences": differences(records, study.exam, rng), **_beside(contenders[0], study)}
-    return {**found, "claims": claims_of(found, rng)}
+    return {**found, **_inside(contenders, records, study), "claims": claims_of(found, rng)}
 
 
 def _tuned(study: Study) -> tuple[list[Contender], dict[str, list[Any]]]:
@@ -146,6 +146,27 @@ def _beside(first: Contender, study: Study) -> Record:
         return {"references": None}
     compared = once(study, "references", lambda: references(study.corpus))
     return {"references": compared, **once(study, "by_vocabulary", lambda: by_vocabulary(first))}
+
+
+def _inside(contenders: list[Contender], records: dict[str, list[Record]], study: Study) -> Record:
+    """What a few models of the first seed make of a passage, and of the characters."""
+    first = {each.name: records[each.name][0] for each in contenders if records[each.name][0]["learned"]}
+    begin, end = study.exam.passage
+    read = {name: first[name]["passage"] for name in COMPARED if name in first}
+    maps = {name: first[name]["learned"]["map"] for name in ("char", "byte") if name in first}
+    chars = study.preset.terms.direct_chars
+    if "char" in first and chars:
+        char = next(each for each in contenders if each.name == "char")
+        maps["char, direct"] = once(study, "direct", lambda: {"map": _direct(char.direct(chars), study)})["map"]
+    return {
+        "passage": {"text": study.corpus.test.read()[begin:end], "models": read},
+        "embedding_map": {name: plane for name, plane in maps.items() if plane},
+    }
+
+
+def _direct(contender: Contender, study: Study) -> Record | None:
+    run = trained(contender, study.corpus, study.preset.terms, study.seed, study.out / "direct_seed0")
+    return None if run.diverged else learned(run.trainer, study.seed)["map"]
 
 
 def seconds_of(study: Study) -> float:

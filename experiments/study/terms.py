@@ -149,6 +149,11 @@ class Contender(NamedTuple):
         steps = max(1, round(chars / self.tokens.chars * windows))
         return self._replace(schedule=replace(self.schedule, steps=steps))
 
+    def direct(self, chars: float) -> "Contender":
+        """The same without an embedding layer, whose work the input weights of the hidden layer do."""
+        without = self.model.clone(input_mode="direct", tied=False)
+        return self._replace(name="direct", model=without).trained_on(chars)
+
     def tuned(self, learning_rate: float, dropout: float) -> "Contender":
         """The same, with another learning rate and dropout."""
         schedule = replace(self.schedule, learning_rate=learning_rate)
