@@ -11,6 +11,7 @@ that a word which is spelled might not have been.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def _paragraphs(text: str) -> list[tuple[int, int]]:
     """Where each begins and ends: at blank lines or, where there are none, at line breaks."""
     border = re.compile("\n\n" if "\n\n" in text else "\n")
     borders = [0, *(found.end() for found in border.finditer(text)), len(text)]
-    return list(zip(borders[:-1], borders[1:], strict=True))
+    return list(pairwise(borders))
 
 
 def _brackets(text: str) -> list[Closer]:
@@ -126,7 +127,12 @@ def closer_probabilities(reader: Reader, text: str, closers: Sequence[Closer]) -
 
 
 def _place(
-    reader: Reader, vocabulary: Vocabulary, text: str, ids: Int32[np.ndarray, "N"], starts: Int64[np.ndarray, "N"], at: int
+    reader: Reader,
+    vocabulary: Vocabulary,
+    text: str,
+    ids: Int32[np.ndarray, "N"],
+    starts: Int64[np.ndarray, "N"],
+    at: int,
 ) -> _Place:
     window = int(np.searchsorted(starts, at - CONTEXT))
     begun, token = (int(i) - 1 for i in np.searchsorted(starts, [at - 1, at], "right"))

@@ -47,9 +47,7 @@ def nats_of(reader: Reader, columns: Sequence[Column]) -> list[Float32[np.ndarra
     return nats
 
 
-def after(
-    reader: Reader, inputs: Sequence[Int32[np.ndarray, "n"]]
-) -> Iterator[tuple[int, Float32[np.ndarray, "V"]]]:
+def after(reader: Reader, inputs: Sequence[Int32[np.ndarray, "n"]]) -> Iterator[tuple[int, Float32[np.ndarray, "V"]]]:
     """For each sequence, in any order, its place among them and the log-probabilities of what follows it, in nats."""
     narrow = max(1, LOGITS // reader.tokenizer.vocab_size)
     for some, padded in _batches(inputs, lambda T: min(_width(T), narrow)):
@@ -77,10 +75,7 @@ def _batches(
 
 
 def _rounded(length: int) -> int:
-    T = SHORTEST
-    while T < length:
-        T *= 2
-    return T
+    return SHORTEST << (-(-length // SHORTEST) - 1).bit_length()
 
 
 def _padded(sequences: Sequence[Int32[np.ndarray, "n"]], T: int, B: int) -> Int32[np.ndarray, "T B"]:

@@ -20,7 +20,7 @@ from jaxtyping import Float, Float64, Int64, Integer
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.tokenizer import Tokenizer
-from experiments.measures.columns import Column, column, nats_of
+from experiments.measures.columns import column, nats_of
 from experiments.measures.reader import Reader
 from experiments.measures.vocabulary import token_starts
 
@@ -81,9 +81,7 @@ def _at_least(boundaries: Int64[np.ndarray, "M"], place: int) -> int:
     return int(boundaries[at]) if at < len(boundaries) else 1 << 62
 
 
-def context_use(
-    reader: Reader, text: str, segments: Int64[np.ndarray, "S 2"], sizes: Sequence[int]
-) -> ContextUse:
+def context_use(reader: Reader, text: str, segments: Int64[np.ndarray, "S 2"], sizes: Sequence[int]) -> ContextUse:
     """The cost of each segment with each of the contexts."""
     ids, start_id = reader.tokenizer.encode(text), reader.tokenizer.start_id
     starts = token_starts(reader.tokenizer, ids)

@@ -4,6 +4,10 @@ A sentence is an opening word out of eight, words without meaning, the closing w
 and a full stop: `mabo ti ruse kelo do sahu .` The same strings are read by characters and by words, so that one
 distance has two measures, and nothing but the unit is different. A model is right where the string with the right
 closing word, and a space behind it, is the most probable of the eight. Chance is one in eight.
+
+The number of words is such that LSTMs of 100,000 parameters, after one pass through a million characters (windows of
+128 characters, 16 streams, learning rate 4e-3; half a minute on two CPU cores), are neither always right nor at
+chance: characters fall to one in two at 4 to 8 words, words at 32 to 64.
 """
 
 from collections.abc import Sequence
@@ -72,11 +76,16 @@ def _item(language: Language, rng: np.random.Generator, distance: int, opener: i
 
 
 def sentences(language: Language, rng: np.random.Generator, chars: int) -> str:
-    """Lines of one sentence each, of distances and classes drawn evenly; `chars` characters or a few more."""
+    """Lines of one sentence each; `chars` characters or a few more.
+
+    Classes are drawn evenly, distances with a probability of 1 / distance, so that each has about the same share of
+    the text: short ones are seen often, as in a language.
+    """
+    weights = 1 / np.array(DISTANCES)
     lines: list[str] = []
     written = 0
     while written < chars:
-        distance, opener = DISTANCES[int(rng.integers(len(DISTANCES)))], int(rng.integers(CLASSES))
+        distance, opener = int(rng.choice(DISTANCES, p=weights / weights.sum())), int(rng.integers(CLASSES))
         lines.append(f"{_item(language, rng, distance, opener).start}{language.closers[opener]} .\n")
         written += len(lines[-1])
     return "".join(lines)

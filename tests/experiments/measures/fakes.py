@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from charrnn_jax.text.tokenizer import Tokenizer
+from experiments.measures.controlled import Language
 from experiments.measures.reader import Reader
 from experiments.measures.vocabulary import token_starts
 
@@ -58,4 +59,26 @@ def remembering_reader(tokenizer: Tokenizer, chars: int) -> Reader:
             costs[seen, b] = sure
         return costs
 
-    return Reader(tokenizer, nats, lambda inputs, last: np.full((len(last), V), -unsure))
+    return Reader(tokenizer, nats, lambda _, last: np.full((len(last), V), -unsure))
+
+
+def recalling_reader(tokenizer: Tokenizer, language: Language, chars: int) -> Reader:
+    """A reader of the controlled language who knows an opening word for so many characters, then guesses the first."""
+    padding = tokenizer.decode(np.array([0], np.int32))
+
+    def cost(sentence: str) -> float:
+        while sentence.endswith(padding):
+            sentence = sentence.removesuffix(padding)
+        start, closer = sentence.rsplit(" ", 1)
+        remembered = language.openers.index(start.split(" ")[0]) if len(start) < chars else 0
+        return 1.0 if closer == language.closers[remembered] else 3.0
+
+    def nats(inputs, targets):
+        costs = np.zeros(inputs.shape, np.float32)
+        for b in range(inputs.shape[1]):
+            sentence = tokenizer.decode(targets[:, b])
+            if " " in sentence.strip():
+                costs[0, b] = cost(sentence)
+        return costs
+
+    return Reader(tokenizer, nats, lambda _, last: np.full((len(last), tokenizer.vocab_size), -1, np.float32))

@@ -16,7 +16,18 @@ from experiments.measures.reader import reader_of
 from experiments.measures.whole_strings import nats_before_space
 from tests.experiments.measures.fakes import fake_reader
 
-NUMBER = {"state": 0, "states": 1, "man": 0, "men": 1, "law": 0, "laws": 1, "wife": 0, "wives": 1, "city": 0, "cities": 1}
+NUMBER = {
+    "state": 0,
+    "states": 1,
+    "man": 0,
+    "men": 1,
+    "law": 0,
+    "laws": 1,
+    "wife": 0,
+    "wives": 1,
+    "city": 0,
+    "cities": 1,
+}
 TRAIN = " ".join(["The island of the", *NUMBER, *(form for pair in VERBS for form in pair), "\n"]) * 10
 TOKENIZERS = {"char": train_char, "word": lambda text: train_word(text, 100), "closed": train_closed_word}
 
@@ -94,7 +105,9 @@ def test_the_words_are_those_of_the_text():
     assert lexicon_of(TRAIN.replace("has", "hath")).verbs == [("is", "are"), ("was", "were")]
 
 
-@pytest.mark.parametrize("train", ["", TRAIN.replace(" of ", " "), "state states is are of the " * 20, "à la carte " * 99])
+@pytest.mark.parametrize(
+    "train", ["", TRAIN.replace(" of ", " "), "state states is are of the " * 20, "à la carte " * 99]
+)
 def test_a_text_without_the_words(train):
     with pytest.raises(InputError, match="give a longer English text"):
         lexicon_of(train)

@@ -71,7 +71,9 @@ def test_the_word_before_might_have_gone_on():
         "\n(the": {" dog": 0.5, " dogs": 0.25, " cat": 0.25},
         "\n(the dog": {")": 0.4, ").": 0.2, " cat": 0.4},
     }
-    found = closer_probabilities(fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text))
+    found = closer_probabilities(
+        fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text)
+    )
     np.testing.assert_allclose(found, [0.5 * (0.4 + 0.2) / (0.5 + 0.25)], rtol=1e-4)
 
 
@@ -79,7 +81,9 @@ def test_a_closer_inside_a_token():
     text = "“dog.”"
     tokenizer = words("\n", "“", "dog", ".", ".”", ".” ", "!”", ".)")
     rows = {"\n“dog": {".": 0.2, ".”": 0.25, ".)": 0.05, "!”": 0.5}}
-    found = closer_probabilities(fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text))
+    found = closer_probabilities(
+        fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text)
+    )
     np.testing.assert_allclose(found, [0.25 / (0.2 + 0.25 + 0.05)], rtol=1e-4)
 
 
@@ -88,7 +92,9 @@ def test_a_closed_vocabulary_has_the_space_in_the_token():
     tokenizer = ClosedWordTokenizer(("<eos>", "<unk>", "a", "b", "(", ")"))
 
     rows = {"\na ( b": {")": 0.3, "\n": 0.5, "a": 0.2}}
-    found = closer_probabilities(fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text))
+    found = closer_probabilities(
+        fake_reader(tokenizer, lambda read: rows.get(read, {}), 1e-6), text, find_closers(text)
+    )
     np.testing.assert_allclose(found, [0.3 / (0.3 + 0.2)], rtol=1e-4)
 
 
