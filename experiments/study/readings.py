@@ -69,10 +69,15 @@ class Exam(NamedTuple):
     segments: Int64[np.ndarray, "S 2"]
     """The contexts, and the targets in the test text, of the use of context; none where the text is too short."""
     closers: list[Closer]
-    """In the test text."""
+    """In `quoting`."""
     agreement: list[Item]
     passage: tuple[int, int]
     """Where in the test text."""
+
+    @property
+    def quoting(self) -> str:
+        """The text whose closing brackets and quotes are looked at: they are few, and no model trained on validation."""
+        return _quoting(self.corpus)
 
     @property
     def documents(self) -> list[str]:
@@ -90,7 +95,7 @@ def exam_of(corpus: Corpus, tokenizers: Sequence[Tokenizer], terms: Terms) -> Ex
         segments = choose_segments(text, tokenizers, sizes, terms.context_chars // SEGMENT, SEGMENT)
     except InputError:  # a short text: what cannot be measured on it is left out
         sizes, segments = [], np.zeros((0, 2), np.int64)
-    closers, sentences = find_closers(text, terms.closers), _sentences(corpus, terms.agreement_items)
+    closers, sentences = find_closers(_quoting(corpus), terms.closers), _sentences(corpus, terms.agreement_items)
     borders = corpus.documents
     return Exam(corpus, borders, sizes, segments, closers, sentences, choose_passage(text, borders))
 
@@ -105,6 +110,11 @@ def choose_passage(text: str, borders: Int64[np.ndarray, "D"]) -> tuple[int, int
     end = begin + min(len(text[begin:].split("\n")[0]), LONGEST_PASSAGE)
     whole = end == len(text) or text[end].isspace()
     return begin, end if whole else begin + len(text[begin:end].rsplit(None, 1)[0])
+
+
+def _quoting(corpus: Corpus) -> str:
+    texts = dict.fromkeys([corpus.valid.read(), corpus.test.read()])  # one may repeat the other
+    return "\n\n".join(texts)
 
 
 def _sentences(corpus: Corpus, count: int) -> list[Item]:
@@ -126,7 +136,7 @@ def read(trainer: Trainer, exam: Exam, terms: Terms, seed: int) -> dict[str, Any
         "samples": samples,
         "generation_chars_per_second": speed,
         "context": context_use(reader, text, exam.segments, exam.sizes).nats.tolist(),
-        "closers": closer_probabilities(reader, text, exam.closers).tolist(),
+        "closers": closer_probabilities(reader, exam.quoting, exam.closers).tolist(),
         "agreement": (agreement(reader, exam.agreement) > 0).tolist(),
         "passage": surprisal(reader, text[max(0, begin - BEFORE_PASSAGE) : begin], text[begin:end]),
         "learned": learned(trainer, seed),

@@ -14,8 +14,7 @@ from experiments.study.contender import prepare, trained
 from experiments.study.terms import Contender, Terms, share_out
 
 PARAMETERS = 100_000
-SPAN = 512
-"""Characters through which the gradient goes back: longer than the longest sentence."""
+BATCH_SIZE = 16
 
 
 class Toy(NamedTuple):
@@ -29,13 +28,13 @@ class Toy(NamedTuple):
 
 
 def toy_of(terms: Terms) -> Toy:
-    """On the terms of the study, with small models and a longer span; whatever the seed, the language is the same."""
+    """On the terms of the study, with small models that see each sentence once; the language is always the same."""
     rng = np.random.default_rng(0)
     language = language_of(rng)
     train, valid = (StringText(sentences(language, rng, n)) for n in (terms.controlled_chars, terms.curve_chars))
     names = tuple(name for name in ("char", "word") if name in terms.contenders)
-    shape = {"contenders": names, "parameters": PARAMETERS, "span": SPAN, "chars": 2 * terms.controlled_chars}
-    small = replace(terms, **shape, size="parameters", budget="chars", points=2)
+    shape = {"contenders": names, "parameters": PARAMETERS, "batch_size": BATCH_SIZE, "chars": terms.controlled_chars}
+    small = replace(terms, **shape, size="parameters", budget="chars", pieces=1_000, points=2)
     corpus = Corpus("controlled", train, valid, valid)
     contenders = share_out(prepare(corpus, small), small)
     return Toy(corpus, language, choose_items(language, rng), small, {each.name: each for each in contenders})
