@@ -92,7 +92,8 @@ def interval(form: Form, estimate: Estimate) -> str:
 
 def on_axis(form: Form) -> Form:
     """How the form's figures are written at ticks: without zeros behind them."""
-    return {bits: _shortest, percent: _shortest_percent}.get(form, form)
+    shorter: dict[Form, Form] = {bits: _shortest, percent: _shortest_percent}
+    return shorter.get(form, form)
 
 
 def _shortest(value: float) -> str:

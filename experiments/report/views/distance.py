@@ -132,7 +132,11 @@ def _controlled_table(models: Sequence[Model], unit: str) -> Table | None:
         return None  # the one of the characters has both
     fields = ("distance_words", "distance_chars")
     rows = [
-        (m.name, *(show(plain, figure(row, field)) for field in fields), show_estimate(percent, estimate(row, "accuracy")))
+        (
+            m.name,
+            *(show(plain, figure(row, field)) for field in fields),
+            show_estimate(percent, estimate(row, "accuracy")),
+        )
         for m in models
         for row in items(m.record, "controlled")
     ]

@@ -7,8 +7,10 @@ from experiments.report.embeddings import kind_of
 from experiments.report.fields import entries, items, number
 from experiments.report.formats import hundredths, show
 from experiments.report.parts import Figure, Section, models_of, table
-from experiments.report.untrusted import marked
+from experiments.report.untrusted import cut, marked
 
+MOST = 300
+"""Characters of a map: more cover each other."""
 PANELS = {"before": "before training", "after": "after training"}
 
 
@@ -23,17 +25,19 @@ def embedding(results: dict[str, Any]) -> Section:
 
 
 def _map(name: str, record: Any) -> Figure:
-    characters = [str(character) for character in items(record, "characters")]
+    characters = [str(character) for character in items(record, "characters")[:MOST]]
     panels, places = [], {}
     for field, title in PANELS.items():
         found = [_place(pair) for pair in items(record, field)]
         places[field] = dict(zip(characters, found, strict=False))
-        spots = [Spot(*place, marked(c), _kind(c)) for c, place in places[field].items() if place]
+        spots = [Spot(place[0], place[1], marked(cut(c, 2)), _kind(c)) for c, place in places[field].items() if place]
         panels.append((title, spots))
-    alt = f"The characters in the plane of the {name} embedding, before and after training; the table has the places."
+    alt = f"The characters in the plane of the {cut(name)} embedding; the table has their places."
     rows = [(marked(c), *(_shown(places[field].get(c)) for field in PANELS)) for c in characters]
     caption = "Look for letters that flock together: vowels, capitals, digits, marks that end a sentence."
-    return Figure(f"Characters: {name}", caption, scatter(alt, panels), table(("character", *PANELS.values()), rows))
+    return Figure(
+        f"Characters: {cut(name)}", caption, scatter(alt, panels), table(("character", *PANELS.values()), rows)
+    )
 
 
 def _place(pair: Any) -> tuple[float, float] | None:

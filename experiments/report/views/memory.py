@@ -66,8 +66,7 @@ def _by_vocabulary(results: dict[str, Any]) -> Figure:
     x, y = Axis("vocabulary size", short, log=True), Axis("bytes", size, log=True)
     chart = lines("Bytes against the size of the vocabulary.", x, y, curves)
     rows = [
-        (show(count, figure(row, "vocab_size")), *(show(size, figure(row, name)) for name in names))
-        for row in found
+        (show(count, figure(row, "vocab_size")), *(show(size, figure(row, name)) for name in names)) for row in found
     ]
     caption = "Everything but the vocabulary is the same along the curves: flat on the left, then in proportion to it."
     return Figure("Memory against the vocabulary", caption, chart, table(("vocabulary", *names.values()), rows))
@@ -77,7 +76,11 @@ def output_layer(results: dict[str, Any]) -> Section:
     """What the last layer costs."""
     models = models_of(results)
     lead = "The last layer gives every token of the vocabulary its probability. What does that cost?"
-    figures = (tests_of(results, "output_layer"), _shares(models), *(_shares_by_vocabulary(results, share) for share in SHARES))
+    figures = (
+        tests_of(results, "output_layer"),
+        _shares(models),
+        *(_shares_by_vocabulary(results, share) for share in SHARES),
+    )
     return Section("output", CLAIMS["output_layer"], "Output layer", lead, figures)
 
 

@@ -5,7 +5,10 @@ from typing import Any
 from experiments.report.fields import entries, figure, items, pick
 from experiments.report.formats import bits, count, duration, plain, show
 from experiments.report.parts import Figure, Model, Section, models_of, table
+from experiments.report.untrusted import cut
 
+LONGEST = 1_000
+"""Characters of a setting."""
 RULE = (
     "A claim holds where the 95 % intervals of all its tests lie on the claim's side, does not hold where none of "
     "them does, and depends otherwise."
@@ -26,7 +29,14 @@ def method(results: dict[str, Any]) -> Section:
     rule = pick(results, "rule")
     points = [*_terms(terms), *_text(results), *_statistics(results)]
     extra = {"points": points, "rule": rule if isinstance(rule, str) else RULE}
-    return Section("method", "Method", "Method", "What was held equal, so that one who expects the opposite may accept it.", (_tuning(results),), extra)
+    return Section(
+        "method",
+        "Method",
+        "Method",
+        "What was held equal, so that one who expects the opposite may accept it.",
+        (_tuning(results),),
+        extra,
+    )
 
 
 def _terms(terms: dict[str, Any]) -> list[str]:
@@ -107,5 +117,5 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [row for key, inner in value.items() for row in _flat(inner, f"{name}.{key}" if name else str(key))]
     if isinstance(value, list):
-        return [(name, ", ".join(map(str, value)))]
-    return [(name, "none" if value is None else str(value))]
+        return [(cut(name), cut(", ".join(map(str, value)), LONGEST))]
+    return [(cut(name), "none" if value is None else cut(str(value), LONGEST))]

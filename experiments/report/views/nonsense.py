@@ -8,6 +8,7 @@ from experiments.report.fields import Estimate, entries, estimate, figure, items
 from experiments.report.formats import count, interval, percent, plain, show
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
+from experiments.report.untrusted import marked
 from experiments.report.views.verdicts import CLAIMS, tests_of
 
 TEMPERATURES = ("0.5", "0.8", "1.0")
@@ -57,12 +58,13 @@ def _inventions(models: Sequence[Model]) -> Figure:
         found = items(m.record, "nonsense", "1.0", "inventions")
         pairs = [pair for pair in found if isinstance(pair, list) and len(pair) == 2]
         if pairs:
-            rows.append((m.name, ", ".join(f"{word} ({show(plain, number(n))})" for word, n in pairs)))
+            rows.append((m.name, ", ".join(f"{marked(str(word))} ({show(plain, number(n))})" for word, n in pairs)))
     caption = "At temperature 1.0, with how often each was written. Many are right in form: stems and endings that fit."
     return Figure("The most frequent inventions", caption, None, table(("model", "inventions"), rows, wide=True), True)
 
 
 def _novelty(models: Sequence[Model]) -> Figure:
+    found: list[tuple[str, int | None, dict[str, Any]]]
     found = [(m.name, m.slot, entries(m.record, "nonsense", "1.0", "novelty")) for m in models]
     held_out = next((e for m in models if (e := entries(m.record, "nonsense", "floor", "novelty"))), {})
     found.append(("held-out", None, held_out))

@@ -73,7 +73,9 @@ def _ends(models: Sequence[Model], unit: str, label: str) -> Any:
             cells = [cell for point in some for cell in (short(point.x), show(bits, point.y.value))]
             if cells:
                 rows.append((m.name, show(plain, figure(seed, "seed")), *cells))
-    return table(("model", "seed", f"halfway: {label}", "bits per character", f"end: {label}", "bits per character"), rows)
+    return table(
+        ("model", "seed", f"halfway: {label}", "bits per character", f"end: {label}", "bits per character"), rows
+    )
 
 
 def _speeds(models: Sequence[Model]) -> Figure:
@@ -96,7 +98,9 @@ def prediction(results: dict[str, Any]) -> Section:
         "Every model gives a probability to the same raw test text, so that its bits per character compare: "
         "one denominator, whatever the tokens are. Less is better."
     )
-    return Section("prediction", "Who predicts better", "Prediction", lead, (_test_bits(results, models), _differences(results)))
+    return Section(
+        "prediction", "Who predicts better", "Prediction", lead, (_test_bits(results, models), _differences(results))
+    )
 
 
 def _test_bits(results: dict[str, Any], models: Sequence[Model]) -> Figure:

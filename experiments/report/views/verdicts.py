@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from experiments.report.fields import Estimate, estimate, items, pick
-from experiments.report.formats import NOT_MEASURED, interval, three, show
+from experiments.report.formats import NOT_MEASURED, interval, show, three
 from experiments.report.parts import Figure, table
 
 CLAIMS = {

@@ -12,7 +12,7 @@ TEXT = (
     "The Congress has, at its last session, made provision for the (long deferred) settlement of these claims.\n\n"
     "It is a matter of no small satisfaction that the people of the United States, “whose interests we serve”, have "
     "shown themselves equal to every difficulty which the constitution of their government, or the jealousies of "
-    "Antananarivo, could lay in their way; and that the commerce of 1893 has not been less than that of any year before."
+    "Antananarivo, could lay in their way; and that the commerce of 1893 has not been less than that of any year."
 )
 SAMPLE = (
     "The condition of the Treasury is such that the reports of the several departments will be laid before you, and "
@@ -37,7 +37,9 @@ def example(names: tuple[str, ...] = NAMES[:2]) -> dict[str, Any]:
         "terms": _terms(),
         "models": models,
         "differences": {
-            f"{a}-{b}": _around(BITS[a] - BITS[b], 0.03, "estimate") for i, a in enumerate(names) for b in names[i + 1 :]
+            f"{a}-{b}": _around(BITS[a] - BITS[b], 0.03, "estimate")
+            for i, a in enumerate(names)
+            for b in names[i + 1 :]
         },
         "references": {"unigram": 4.43, "kneser_ney_5": 2.21, "xz": 2.29, "zstd": 2.34},
         "memory_by_vocabulary": [
@@ -45,7 +47,13 @@ def example(names: tuple[str, ...] = NAMES[:2]) -> dict[str, Any]:
             for v in (64, 256, 1024, 4096, 16384, 65536)
         ],
         "output_share_by_vocabulary": [
-            {"vocab_size": v, "softmax": way, "parameters": v / (v + 4000), "flops": v / (v + k), "time": v / (v + 2 * k)}
+            {
+                "vocab_size": v,
+                "softmax": way,
+                "parameters": v / (v + 4000),
+                "flops": v / (v + k),
+                "time": v / (v + 2 * k),
+            }
             for way, k in (("full", 2000), ("tied", 2100), ("chunked", 2600))
             for v in (64, 256, 1024, 4096, 16384, 65536)
         ],
@@ -125,13 +133,17 @@ def _model(name: str, draw: random.Random) -> dict[str, Any]:
             "peak": round(16 * sum(parts.values()) + 9_000_000 / per_token + 2_400 * vocab / per_token),
             "disk": 12 * sum(parts.values()) + 60_000,
         },
-        "output_share": {share: vocab / (vocab + k) for share, k in (("parameters", 3000), ("flops", 2500), ("time", 5000))},
+        "output_share": {
+            share: vocab / (vocab + k) for share, k in (("parameters", 3000), ("flops", 2500), ("time", 5000))
+        },
         "train_chars_per_second": 42_000 * per_token**0.4,
         "generation_chars_per_second": 9_000 * per_token,
         "seconds": 133.0,
-        "nonsense": _nonsense(name, per_token),
+        "nonsense": _nonsense(name),
         "context_use": [[2**n, bits + 2.4 * math.exp(-n / 2.2) * per_token**0.1] for n in range(13)],
-        "context_low_high": [[bits + 2.3 * math.exp(-n / 2.2) - 0.02, bits + 2.6 * math.exp(-n / 2.2) + 0.05] for n in range(13)],
+        "context_low_high": [
+            [bits + 2.3 * math.exp(-n / 2.2) - 0.02, bits + 2.6 * math.exp(-n / 2.2) + 0.05] for n in range(13)
+        ],
         "effective_context_chars": reach,
         "closers": [
             {"from": a, "to": 2 * a - 1, **_share(0.5 * math.exp(-a / reach), 0.05, "probability"), "count": 4000 // a}
@@ -142,7 +154,11 @@ def _model(name: str, draw: random.Random) -> dict[str, Any]:
             for n in range(4)
         ],
         "controlled": [
-            {"distance_words": d, "distance_chars": 5 * d, **_share(0.5 + 0.5 * math.exp(-d * 5 / reach), 0.03, "accuracy")}
+            {
+                "distance_words": d,
+                "distance_chars": 5 * d,
+                **_share(0.5 + 0.5 * math.exp(-d * 5 / reach), 0.03, "accuracy"),
+            }
             for d in (1, 2, 4, 8, 16, 32, 64)
         ],
         "neighbours": {
@@ -160,13 +176,17 @@ def _seed(seed: int, bits: float, per_token: float, draw: random.Random) -> dict
         "seed": seed,
         "bits_per_char": {"valid": bits + shift, "test": bits + shift},
         "curve": [
-            {"chars": c, "seconds": c / 42_000 / per_token**0.4, "valid_bits_per_char": bits + shift + 0.6 * 625_000 / c}
+            {
+                "chars": c,
+                "seconds": c / 42_000 / per_token**0.4,
+                "valid_bits_per_char": bits + shift + 0.6 * 625_000 / c,
+            }
             for c in chars
         ],
     }
 
 
-def _nonsense(name: str, per_token: float) -> dict[str, Any]:
+def _nonsense(name: str) -> dict[str, Any]:
     rates = {"0.5": 0.012, "0.8": 0.041, "1.0": 0.117}
     words = [["constrided", 9], ["friendary", 7], ["recommandations", 6], ["interconclurading", 4], ["artillity", 3]]
     novelty = {"2": 0.08, "3": 0.31, "4": 0.62, "5": 0.83}
@@ -194,17 +214,36 @@ def _map(draw: random.Random) -> dict[str, Any]:
     characters = [*"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \n.,;:()'\"-"]
     centres = {True: (2.0, 1.0), False: (-1.0, 0.5)}
     after = [
-        [centres[c.lower() in "aeiou"][0] + draw.gauss(0, 0.5), (2.5 if c.isupper() else 0) - 3 * c.isdigit() + draw.gauss(0, 0.5)]
+        [
+            centres[c.lower() in "aeiou"][0] + draw.gauss(0, 0.5),
+            (2.5 if c.isupper() else 0) - 3 * c.isdigit() + draw.gauss(0, 0.5),
+        ]
         for c in characters
     ]
-    return {"before": [[draw.gauss(0, 0.2), draw.gauss(0, 0.2)] for _ in characters], "after": after, "characters": characters}
+    return {
+        "before": [[draw.gauss(0, 0.2), draw.gauss(0, 0.2)] for _ in characters],
+        "after": after,
+        "characters": characters,
+    }
 
 
 def _claims() -> dict[str, Any]:
     said = {
-        "memory": ("holds", "At the same hidden size, the character model takes 0.21 times the memory of a word model", 0.21),
-        "output_layer": ("holds", "The character model's output layer has 0.012 times the weights of the word model's", 0.012),
-        "nonsense_words": ("holds", "The character model invents 5.7 percentage points more words than the word model", 0.057),
+        "memory": (
+            "holds",
+            "At the same hidden size, the character model takes 0.21 times the memory of a word model",
+            0.21,
+        ),
+        "output_layer": (
+            "holds",
+            "The character model's output layer has 0.012 times the weights of the word model's",
+            0.012,
+        ),
+        "nonsense_words": (
+            "holds",
+            "The character model invents 5.7 percentage points more words than the word model",
+            0.057,
+        ),
         "long_distance": ("depends", "Characters use less context, but agree as well across attractors", -0.03),
     }
     return {
