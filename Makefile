@@ -18,7 +18,7 @@ test: .venv/ready-dev
 test-latest:
 	@echo "== the tests on the newest Python and JAX, without PyTorch ($(LATEST))"
 	test -d .venv-latest || $(LATEST) -m venv .venv-latest
-	.venv-latest/bin/python -m pip install -q -e ".[experiments,dev]"
+	.venv-latest/bin/python -m pip install -q -e ".[experiments,subword,dev]"
 	.venv-latest/bin/python -m pytest -n 2
 
 test-faults: .venv/ready-dev
@@ -35,13 +35,13 @@ lint: .venv/ready-dev
 .venv/ready: pyproject.toml
 	@echo "== setting up .venv (once; a few minutes)"
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install -q -e ".[experiments]"
+	.venv/bin/python -m pip install -q -e ".[experiments,subword]"
 	touch $@
 
 .venv/ready-dev: .venv/ready
 	@echo "== adding what the tests need (once)"
 	.venv/bin/python -m pip install -q "$(TORCH)"
-	.venv/bin/python -m pip install -q -e ".[experiments,peers,dev]"
+	.venv/bin/python -m pip install -q -e ".[experiments,subword,peers,dev]"
 	touch $@
 
 clean:

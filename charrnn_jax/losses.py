@@ -55,9 +55,14 @@ def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precisi
 def token_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
     """Nats per token: through the full softmax where its logits are few, else chunk by chunk."""
     tokens, V = targets.size, output.b.shape[0]
-    if tokens * V <= LOGITS:
-        return softmax_nats(output, h, targets, precision)
-    return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens), precision)
+    if goes_by_chunks(tokens, V):
+        return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens), precision)
+    return softmax_nats(output, h, targets, precision)
+
+
+def goes_by_chunks(tokens: int, vocab_size: int) -> bool:
+    """Whether so many tokens have more logits than may be in memory at once."""
+    return tokens * vocab_size > LOGITS
 
 
 def chunked_softmax_nats(

@@ -108,21 +108,21 @@ class LanguageModel(nn.Module):
         first = self.layers[0]
         if self.input_mode == "direct":
             return self._recurrence(first, embed_lookup(first.W, ids) + first.b[None, None, :], state)
-        if self._folds(ids):
+        if self.folds(*ids.shape):
             return self._recurrence(first, embed_lookup(fold(self.table, first.W, first.b, self.precision), ids), state)
         embed = embed_one_hot if self.input_mode == "one_hot" else embed_lookup
         return self._layer(first, drop(0, embed(self.table, ids)), state)
 
-    def _folds(self, ids: Ids) -> bool:
+    def folds(self, T: int, B: int) -> bool:
         """Whether the embedding is folded into the input projection: nothing in between, and fewer rows than tokens."""
-        nothing_between = self.input_mode == "lookup" and self.dropout == 0.0 and not self._runs_on_cudnn(ids)
-        return nothing_between and self.vocab_size < ids.size
+        nothing_between = self.input_mode == "lookup" and self.dropout == 0.0 and not self._runs_on_cudnn(T)
+        return nothing_between and self.vocab_size < T * B
 
-    def _runs_on_cudnn(self, x: Array) -> bool:
-        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and x.shape[0] > 1
+    def _runs_on_cudnn(self, T: int) -> bool:
+        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1
 
     def _layer(self, layer: Layer, x: Float[Array, "T B X"], state: State) -> tuple[State, Float[Array, "T B H"]]:
-        if self._runs_on_cudnn(x):
+        if self._runs_on_cudnn(x.shape[0]):
             return cudnn_lstm(layer, x, state)
         return self._recurrence(layer, project(layer, x, self.precision), state)
 

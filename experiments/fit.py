@@ -124,11 +124,18 @@ def start_training(
     model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array
 ) -> tuple[Wrapped, TrainState]:
     """The jitted step of training, and the state before the first one: both spread over the devices there are."""
-    mesh = mesh_of(jax.devices(), schedule.batch_size)
     first = jax.jit(partial(begin, model, schedule))  # one program: unjitted, every operation would be one of its own
-    state = place(first(params_key), mesh)
+    return spread_training(partial(score, model), schedule, step_key, first(params_key))
+
+
+def spread_training(
+    nats_of: Callable, schedule: Schedule, step_key: Array, state: TrainState
+) -> tuple[Wrapped, TrainState]:
+    """The jitted step of a `training.Score`, and the state before the first one: both spread over the devices."""
+    mesh = mesh_of(jax.devices(), schedule.batch_size)
+    state = place(state, mesh)
     spread = partial(spread_gradient, mesh=mesh)
-    train_step = make_train_step(partial(score, model), make_optimizer(schedule), step_key, schedule.drop_state, spread)
+    train_step = make_train_step(nats_of, make_optimizer(schedule), step_key, schedule.drop_state, spread)
     return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None)), state
 
 

@@ -131,4 +131,5 @@ def _board(folder: Path, step: int) -> Any:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise InputError("--tensorboard needs tensorboardX: pip install 'charrnn_jax[experiments]'") from None
-    return SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+    # The step in its name: a file begun in the same second would have the same one, and be written over.
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step, filename_suffix=f".{step}")

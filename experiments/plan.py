@@ -1,7 +1,8 @@
 """When what is due in a training run."""
 
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class Plan:
 
     def is_point(self, step: int) -> bool:
         """Whether to validate after that step."""
-        return step in self._points
+        after = -(-step * self._number // self.steps)
+        return step > 0 and self._point(after) == step
 
     def has_line(self, step: int) -> bool:
         """Whether the log has a line after that step."""
@@ -36,20 +38,29 @@ class Plan:
         """Whether to save after that step."""
         return self.is_point(step) or bool(self.save_every and step % self.save_every == 0)
 
-    def stops(self, start: int, reported: int) -> list[int]:
+    def stops(self, start: int, reported: int) -> Iterator[int]:
         """The steps at which anything is due: after `start`, and at it if its line is not among those reported."""
-        every = [n for n in (self.report_every, self.save_every) if n]
-        due = self._points.union(*(range(n, self.steps, n) for n in every))
-        return sorted(stop for stop in due if stop > start or (stop == start > reported and self.has_line(stop)))
+        every = (range(start - start % n + n, self.steps, n) for n in (self.report_every, self.save_every) if n)
+        first = start * self._number // self.steps
+        points = (self._point(i) for i in range(first, self._number + 1))
+        last = start
+        if start > reported and self.has_line(start):
+            yield start
+        for stop in heapq.merge(points, *every):
+            if stop > last:
+                yield (last := stop)
 
     def gives_up(self, valid: list[float]) -> bool:
         """Whether the best of these validations is too long ago."""
         return bool(self.patience and valid) and len(valid) - 1 - int(np.argmin(valid)) >= self.patience
 
-    @cached_property
-    def _points(self) -> set[int]:
-        number = min(self.points, self.steps)
-        return {self.steps * (i + 1) // number for i in range(number)}
+    @property
+    def _number(self) -> int:
+        return min(self.points, self.steps)
+
+    def _point(self, i: int) -> int:
+        """The step of the i-th point, counted from one."""
+        return self.steps * i // self._number
 
 
 def validations(lines: list[Line]) -> list[float]:

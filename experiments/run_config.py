@@ -32,7 +32,7 @@ class Config:
     tokenizer: Kind = "char"
     """What a token is."""
     pieces: int = 10_000
-    """The largest vocabulary of the word tokenizer."""
+    """The most pieces of the word tokenizer, the most merges of bpe."""
     cell: CellName = "lstm"
     """The recurrent cell."""
     input_mode: InputMode = "lookup"

@@ -38,6 +38,7 @@ from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
 from experiments.command_line import command
 from experiments.json_files import write_json
+from experiments.measures.embeddings import embedding_of
 from experiments.report.embeddings import Panel, draw_embeddings
 from experiments.shell import banner, console, environment, open_out, require_positive, require_seed, run
 
@@ -166,11 +167,6 @@ def write_greedily(model: LanguageModel, start_id: int, length: int, params: Par
     prompt, state = jnp.full((1, 1), start_id, jnp.int32), init_state(model, 1)
     unused_key, greedy = jax.random.key(0), Filters(temperature=0.0)
     return generate(partial(step, model), params, state, prompt, unused_key, length, greedy)[:, 0]
-
-
-def embedding_of(params: Params) -> Float32[np.ndarray, "V X"]:
-    """A copy of the table, or, where there is none, of the weights that do its work."""
-    return np.array(params["embedding"] if "embedding" in params else params["layer_0"].W)
 
 
 def panel_of(result: Learned, tokenizer: CharTokenizer) -> Panel:

@@ -9,12 +9,17 @@ import importlib.util
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.download import PACKAGES, Source, fetch
 from charrnn_jax.io.text_file import digest, open_text, read_text, split_at
+from charrnn_jax.text.documents import articles, blocks
 from charrnn_jax.text.texts import StringText, Text
 
 
@@ -27,11 +32,21 @@ class Corpus(NamedTuple):
     test: Text
     closed_vocabulary: bool = False
     """Whether the corpus comes in white-space words, with `<unk>` for the rare ones."""
+    starts: tuple[int, ...] = ()
+    """Where documents start in `test`, if the corpus comes in documents."""
 
     @property
     def sha256(self) -> str:
         """Of the three splits in UTF-8, one after the other."""
         return digest(self.train, self.valid, self.test)
+
+    @property
+    def documents(self) -> Int[np.ndarray, "D"]:
+        """The character at which each document of `test` starts, the first at 0: what a bootstrap draws.
+
+        Whole addresses of `sotu`, articles of `wikitext-2`; for any other text, which is read into memory, `blocks`.
+        """
+        return np.array(self.starts or blocks(self.test.read()))
 
 
 _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data"
@@ -123,7 +138,8 @@ def _sotu(data_dir: Path | None) -> Corpus:
     valid, test = addresses[9::20], addresses[19::20]
     train = [address for i, address in enumerate(addresses) if i % 20 not in (9, 19)]
     parts = [StringText("\n\n".join(split)) for split in (train, valid, test)]
-    corpus = Corpus("sotu", parts[0], parts[1], parts[2])
+    starts = accumulate((len(address) + len("\n\n") for address in test[:-1]), initial=0)
+    corpus = Corpus("sotu", parts[0], parts[1], parts[2], starts=tuple(starts))
     if corpus.sha256 != SOTU_SHA256:
         raise InputError(f"the package sotu holds other texts than expected: {PACKAGES} brings version 0.1.2")
     return corpus
@@ -151,7 +167,8 @@ def _ptb(data_dir: Path | None) -> Corpus:
 
 
 def _wikitext_2(data_dir: Path | None) -> Corpus:
-    return _closed("wikitext-2", WIKITEXT_2, data_dir)
+    corpus = _closed("wikitext-2", WIKITEXT_2, data_dir)
+    return corpus._replace(starts=articles(corpus.test.read()))
 
 
 def _zipped(name: str, source: Source, data_dir: Path | None) -> Corpus:

@@ -81,9 +81,9 @@ def cut(chunks: Iterable[str], size: int) -> Iterator[str]:
     """The text that the chunks spell, in pieces of `size` characters at most; none is empty.
 
     A piece ends right before a white-space character: the last one before which it may. There no token is cut:
-    for `word`, white space begins a token wherever it stands (a word takes one space before it, never one behind),
-    and for `closed_word` it lies between tokens or, a line break, is one. A piece without white space behind its
-    first character is cut at `size`: every text remains, but a word may become two tokens.
+    for `word` and `bpe`, white space begins a token wherever it stands (a word takes one space before it, never one
+    behind), and for `closed_word` it lies between tokens or, a line break, is one. A piece without white space behind
+    its first character is cut at `size`: every text remains, but a word may become two tokens.
 
     How the chunks are cut makes no difference.
     """

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32, Integer
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.text.bpe import BpeTokenizer, merges_of, train_bpe
 from charrnn_jax.text.byte import ByteTokenizer
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.closed_word import EOS, UNK, ClosedWordTokenizer, train_closed_word
@@ -17,7 +18,7 @@ from charrnn_jax.text.word import WordTokenizer, train_word
 
 SCHEMA = 1
 SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
-Kind: TypeAlias = Literal["char", "byte", "word", "closed_word"]
+Kind: TypeAlias = Literal["char", "byte", "bpe", "word", "closed_word"]
 
 
 @runtime_checkable
@@ -54,15 +55,20 @@ class Tokenizer(Protocol):
 
 
 def train_tokenizer(kind: Kind, text: Text, pieces: int) -> Tokenizer:
-    """A tokenizer of that kind for the text of a training split; `pieces` bounds the vocabulary of `word`.
+    """A tokenizer of that kind for the text of a training split.
 
-    Reads the text once or twice, piece by piece, in bounded memory. Raises InputError where `pieces` is not above
-    zero, and as `train_closed_word` does.
+    `pieces` is the most that is learned: pieces of `word`, merges of `bpe`. Reads the text once or twice, piece by
+    piece, in bounded memory. Raises InputError where `pieces` is not above zero, and as `train_bpe` and
+    `train_closed_word` do.
     """
+    if pieces <= 0:
+        raise InputError(f"--pieces is {pieces} and must be above zero")
     if kind == "char":
         return train_char(text)
     if kind == "byte":
         return ByteTokenizer()
+    if kind == "bpe":
+        return train_bpe(text, pieces)
     if kind == "word":
         return train_word(text, pieces)
     return train_closed_word(text)
@@ -105,11 +111,13 @@ def from_json(text: str) -> Tokenizer:
             return ByteTokenizer()
         case "char":
             return CharTokenizer(_characters(fields))
+        case "bpe":
+            return BpeTokenizer(merges_of(fields.get("merges")))
         case "word":
             return WordTokenizer(_strings(fields, "pieces"), CharTokenizer(_characters(fields)))
         case "closed_word":
             return ClosedWordTokenizer(_strings(fields, "words", required=(EOS, UNK)))
-    raise InputError(f"the tokenizer is of kind {fields.get('kind')!r}: use char, byte, word or closed_word")
+    raise InputError(f"the tokenizer is of kind {fields.get('kind')!r}: use char, byte, bpe, word or closed_word")
 
 
 def _characters(fields: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Int32, Integer
 
-from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import check_known
 from charrnn_jax.text.char import CharTokenizer, train_char
 from charrnn_jax.text.texts import Text
@@ -110,19 +109,20 @@ class _Letters(dict[str, list[int]]):
 def train_word(text: Text, pieces: int) -> WordTokenizer:
     """The `pieces` most frequent pieces of the text, ties in the order of the strings.
 
-    A piece seen once stays out, however large the vocabulary: from those the model learns how to spell.
-
-    Memory is bounded. Where a text has more than `MOST_TYPES` different pieces (two million; a gigabyte of English
-    has fewer) or they have more than `MOST_CHARS` characters, the rarer half is forgotten, whenever that happens;
-    a piece that comes again is counted from one.
+    A piece seen once stays out, however large the vocabulary: from those the model learns how to spell. Memory is
+    bounded, by that of `count_pieces`.
     """
-    if pieces <= 0:
-        raise InputError(f"--pieces is {pieces} and must be above zero")
-    repeated = ((-count, piece) for piece, count in _count(text).items() if count > 1)
+    repeated = ((-count, piece) for piece, count in count_pieces(text).items() if count > 1)
     return WordTokenizer(tuple(piece for _, piece in heapq.nsmallest(pieces, repeated)), train_char(text))
 
 
-def _count(text: Text) -> dict[str, int]:
+def count_pieces(text: Text) -> dict[str, int]:
+    """How often each piece of the text comes, in bounded memory.
+
+    Where a text has more than `MOST_TYPES` different pieces (two million; a gigabyte of English has fewer) or they
+    have more than `MOST_CHARS` characters, the rarer half is forgotten, whenever that happens; a piece that comes again
+    is counted from one.
+    """
     counts: dict[str, int] = {}
     chars = 0
     for part in text.pieces():

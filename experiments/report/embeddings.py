@@ -9,6 +9,8 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.measures.embeddings import principal_axes
+
 STYLES: dict[str, dict[str, Any]] = {
     "vowel": {"color": "tab:red"},
     "consonant": {"color": "tab:blue"},
@@ -40,11 +42,6 @@ def draw_embeddings(panels: Sequence[Panel], characters: str, path: Path) -> Non
     legend = "red: vowels, blue: consonants, ␣: space, grey: the way gone in training"
     figure.suptitle(f"First two principal axes of the trained embedding ({legend})")
     figure.savefig(path, dpi=120)
-
-
-def principal_axes(points: Float32[np.ndarray, "N X"]) -> Float32[np.ndarray, "X 2"]:
-    """The two directions in which the points spread most: the first right singular vectors, centred."""
-    return np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2].T
 
 
 def draw_letters(ax: Axes, characters: str, points: Float32[np.ndarray, "V 2"]) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import LanguageModel, init_params, init_state
-from experiments.report.embeddings import kind_of, principal_axes
-from experiments.sunny import LECTURE, MODES, Config, embedding_of, main, write_greedily
+from experiments.report.embeddings import kind_of
+from experiments.sunny import LECTURE, MODES, Config, main, write_greedily
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +69,6 @@ def test_greedy_generation_is_the_argmax_of_the_forward_pass(mode):
     _, h = model.apply({"params": params}, jax.numpy.asarray(inputs), init_state(model, 1))
     logits = model.apply({"params": params}, h, method="logits")
     assert written.tolist() == np.argmax(logits[:, 0], axis=-1).tolist()
-
-
-def test_direct_input_weights_are_the_embedding():
-    model = LanguageModel(11, 4, 8, cell="elman", input_mode="direct")
-    params = init_params(model, jax.random.key(3))
-    assert embedding_of(params).shape == (11, 8)
-
-
-def test_principal_axes_are_those_of_the_largest_spread():
-    rng = np.random.default_rng(0)
-    points = (rng.normal(size=(500, 3)) * [1, 9, 4] + 5).astype(np.float32)
-    axes = principal_axes(points)
-    assert np.abs(axes.T @ axes - np.eye(2)).max() < 1e-5
-    assert np.abs(axes).argmax(axis=0).tolist() == [1, 2]
 
 
 def test_kinds_of_characters():

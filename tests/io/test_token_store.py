@@ -2,6 +2,7 @@ import json
 import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,15 +15,15 @@ from charrnn_jax.io.text_file import open_text
 from charrnn_jax.io.token_store import MappedIds, store
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.texts import StringText
-from charrnn_jax.text.tokenizer import train_tokenizer
+from charrnn_jax.text.tokenizer import Kind, train_tokenizer
 from charrnn_jax.text.tokens import encode
 from charrnn_jax.text.word import WordTokenizer
 
 ANY_TEXT = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("ab \n\0'’é\ud800\udc00\u3000")))
 SHARED_FOLDER = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
-ALL = pytest.mark.parametrize("kind", ["char", "byte", "word", "closed_word"])
+ALL = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word", "closed_word"])
 TEXT = "It was the best of times, it was the worst of times; \ud800\0 it was\nthe age of wisdom… " * 3
-KINDS = {kind: train_tokenizer(kind, StringText(TEXT), pieces=9) for kind in ("char", "byte", "word", "closed_word")}
+KINDS = {kind: train_tokenizer(kind, StringText(TEXT), pieces=9) for kind in get_args(Kind)}
 
 
 class KilledError(Exception):

@@ -13,7 +13,7 @@ from charrnn_jax.text.tokenizer import from_json, to_json, train_tokenizer
 from charrnn_jax.text.words import alphabetic_words, count_words, nonsense_rate
 from tests.hostile import JSON, JSON_TEXT, TEXT, altered, damaged, patiently, survives
 
-KINDS = ("char", "byte", "word", "closed_word")
+KINDS = ("char", "byte", "bpe", "word", "closed_word")
 HATS = "the cat, the hat\n\ud800\udc00 \ud800\udc00 é"
 VALID = [to_json(train_tokenizer(kind, StringText(HATS), pieces=9)) for kind in KINDS]
 patient = patiently()
@@ -47,6 +47,7 @@ def test_any_json_is_refused_as_a_tokenizer(text):
 
 
 FIELDS = {"characters": TEXT | JSON, "pieces": st.lists(TEXT | JSON) | JSON, "words": st.lists(TEXT | JSON) | JSON}
+FIELDS["merges"] = st.lists(st.lists(st.integers(0, 270), min_size=2, max_size=2), max_size=9) | JSON
 
 
 @patient

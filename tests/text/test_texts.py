@@ -12,8 +12,8 @@ from charrnn_jax.text.words import WHITE_SPACE, count_words
 
 ANY_TEXT = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("ab \n\0'’é\ud800\udc00\u3000")))
 SIZE = st.integers(1, 9)
-OPEN = pytest.mark.parametrize("kind", ["char", "byte", "word"])
-ALL = pytest.mark.parametrize("kind", ["char", "byte", "word", "closed_word"])
+OPEN = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word"])
+ALL = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word", "closed_word"])
 # Runs of up to three characters: every window of four has white space behind its first.
 CUT_IN_PEACE = st.lists(st.text("aB1'’.-\0\ud800", max_size=3), max_size=30).flatmap(
     lambda runs: st.lists(st.sampled_from(" \n\r\t\x1c\u3000"), min_size=len(runs), max_size=len(runs)).map(
@@ -81,7 +81,7 @@ def test_rare_words_are_forgotten_where_there_are_too_many(counts, size):
 def test_no_more_words_are_counted_than_stated(monkeypatch, limit):
     monkeypatch.setattr(word, limit, 1000)
     text = StringText(" ".join(f"{n:09}" for n in range(2000)), 500)
-    counts = word._count(text)
+    counts = word.count_pieces(text)
     assert (len(counts) if limit == "MOST_TYPES" else sum(map(len, counts))) <= 1000
 
 

@@ -11,8 +11,8 @@ from charrnn_jax.text.tokenizer import from_json, to_json, train_tokenizer
 from charrnn_jax.text.words import alphabetic_words, count_words, nonsense_rate
 
 ANY_TEXT = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("ab \n'’é\ud800\udc00")))
-OPEN = pytest.mark.parametrize("kind", ["char", "byte", "word"])
-ALL = pytest.mark.parametrize("kind", ["char", "byte", "word", "closed_word"])
+OPEN = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word"])
+ALL = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word", "closed_word"])
 
 
 @OPEN
@@ -96,9 +96,9 @@ JSON_VALUES = st.recursive(
 
 
 @given(
-    kind=st.sampled_from(["char", "byte", "word", "closed_word"]) | JSON_VALUES,
+    kind=st.sampled_from(["char", "byte", "bpe", "word", "closed_word"]) | JSON_VALUES,
     schema=st.just(1) | JSON_VALUES,
-    values=st.fixed_dictionaries({}, optional=dict.fromkeys(["characters", "pieces", "words"], JSON_VALUES)),
+    values=st.fixed_dictionaries({}, optional=dict.fromkeys(["characters", "pieces", "words", "merges"], JSON_VALUES)),
 )
 def test_hostile_json_is_refused_or_harmless(kind, schema, values):
     text = json.dumps({"schema": schema, "kind": kind, **values})
@@ -120,6 +120,7 @@ def test_hostile_json_is_refused_or_harmless(kind, schema, values):
         ('{"schema": 1, "kind": "char", "characters": "aa"}', "repeated"),
         ('{"schema": 1, "kind": "word", "pieces": [1], "characters": "a"}', "pieces are missing"),
         ('{"schema": 1, "kind": "closed_word", "words": ["a"]}', "lack <eos>"),
+        ('{"schema": 1, "kind": "bpe"}', "merges are missing"),
     ],
 )
 def test_refusals_say_why(text, message):

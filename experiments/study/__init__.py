@@ -1,0 +1,1 @@
+"""The study: who is compared, on which terms, and what is found."""

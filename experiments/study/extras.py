@@ -1,0 +1,47 @@
+"""What is found beside the comparison of trained models: costs by shape, references, the inside of a model."""
+
+from pathlib import Path
+from typing import Any
+
+from charrnn_jax.io.corpora import Corpus
+from experiments.measures.compression import compress
+from experiments.measures.memory import disk_bytes, memory_by_vocabulary, step_memory
+from experiments.measures.ngram import bits_per_char
+from experiments.measures.output_layer import output_share, output_share_by_vocabulary
+from experiments.study.terms import Contender
+
+VOCABULARIES = (64, 256, 1_024, 4_096, 16_384, 65_536)
+HIDDEN = 128
+"""Of the model whose costs are set against the size of its vocabulary."""
+ROUNDS = 12
+"""Timed steps of each kind."""
+
+
+def costs(contender: Contender, checkpoints: Path) -> dict[str, Any]:
+    """Memory and the output layer's share, at the contender's own window."""
+    model, schedule = contender.model, contender.schedule
+    memory = step_memory(model, schedule)._asdict()
+    disk = disk_bytes(checkpoints)
+    share = output_share(model, schedule.length, schedule.batch_size, ROUNDS)
+    return {"memory": {**memory, "disk": disk}, "peak_bytes": memory["peak"], "output_share": share}
+
+
+def by_vocabulary(contender: Contender) -> dict[str, Any]:
+    """The same of one small model, against the size of its vocabulary. The window has equal tokens."""
+    model = contender.model.clone(hidden_size=HIDDEN, embed_size=HIDDEN)
+    T, B = contender.schedule.length, contender.schedule.batch_size
+    return {
+        "memory_by_vocabulary": memory_by_vocabulary(model, contender.schedule, VOCABULARIES),
+        "output_share_by_vocabulary": output_share_by_vocabulary(model, T, B, VOCABULARIES, ROUNDS),
+    }
+
+
+def references(corpus: Corpus) -> dict[str, Any]:
+    """Bits per character of the test text by counting characters, and by general compressors."""
+    counted = {"unigram": 1, "kneser_ney_5": 5}
+    compressed = compress(corpus.train, corpus.test)
+    return {
+        **{name: bits_per_char(corpus.train, corpus.test, order) for name, order in counted.items()},
+        **{name: found.after_training for name, found in compressed.items()},
+        **{f"{name}_alone": found.alone for name, found in compressed.items()},
+    }

@@ -1,0 +1,49 @@
+"""The controlled language as a text of its own, and small models that learn it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from charrnn_jax.io.corpora import Corpus
+from charrnn_jax.text.texts import StringText
+from experiments.measures.controlled import Item, Language, choose_items, language_of, recalled, sentences
+from experiments.measures.reader import reader_of
+from experiments.study.contender import prepare, trained
+from experiments.study.terms import Contender, Terms, share_out
+
+PARAMETERS = 100_000
+SPAN = 512
+"""Characters through which the gradient goes back: longer than the longest sentence."""
+
+
+class Toy(NamedTuple):
+    """The language, the sentences to finish, and the models that learn it."""
+
+    corpus: Corpus
+    language: Language
+    items: list[Item]
+    terms: Terms
+    contenders: dict[str, Contender]
+
+
+def toy_of(terms: Terms) -> Toy:
+    """On the terms of the study, with small models and a longer span; whatever the seed, the language is the same."""
+    rng = np.random.default_rng(0)
+    language = language_of(rng)
+    train, valid = (StringText(sentences(language, rng, n)) for n in (terms.controlled_chars, terms.curve_chars))
+    names = tuple(name for name in ("char", "word") if name in terms.contenders)
+    shape = {"contenders": names, "parameters": PARAMETERS, "span": SPAN, "chars": 2 * terms.controlled_chars}
+    small = replace(terms, **shape, size="parameters", budget="chars", points=2)
+    corpus = Corpus("controlled", train, valid, valid)
+    contenders = share_out(prepare(corpus, small), small)
+    return Toy(corpus, language, choose_items(language, rng), small, {each.name: each for each in contenders})
+
+
+def recall(toy: Toy, name: str, seed: int, out: Path) -> list[bool]:
+    """Trains that model from the seed, or goes on with that: which of the items it then finishes right."""
+    contender = toy.contenders[name]
+    trainer = trained(contender, toy.corpus, toy.terms, seed, out).trainer
+    reader = reader_of(trainer.model, trainer.tokenizer, trainer.state.params)
+    return recalled(reader, toy.language, toy.items).tolist()
