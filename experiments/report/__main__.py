@@ -6,7 +6,6 @@ Reads RUN_DIR/results.json, as `experiments.char_vs_word` has written it, and no
 Hardware: any. Time: three seconds. Expected: the same page, byte for byte, from the same results.json.
 """
 
-import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from tyro.conf import Positional
 from charrnn_jax.errors import InputError
 from experiments.json_files import read_json
 from experiments.report.page import write_page
-from experiments.shell import console, run
+from experiments.shell import console, open_in_browser, run
 
 SCHEMA = 2
 DAMAGED = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError)
@@ -43,7 +42,7 @@ def main(config: Config) -> None:
         raise InputError(f"{source} is damaged ({type(error).__name__}: {error}): measure again") from error
     console.print(f"wrote {page}", soft_wrap=True)
     if config.open:
-        webbrowser.open(page.resolve().as_uri())
+        open_in_browser(page)
 
 
 def read_results(folder: Path) -> dict[str, Any]:

@@ -83,9 +83,9 @@ def show_estimate(form: Form, estimate: Estimate) -> str:
 
 
 def interval(form: Form, estimate: Estimate) -> str:
-    """`[low, high]`, or nothing: one seed has no interval."""
+    """`[low, high]`, or nothing where there is none: one seed leaves an interval without width."""
     value, low, high = estimate
-    if value is None or low is None or high is None:
+    if value is None or low is None or high is None or low == high:
         return ""
     return f"[{form(low)}, {form(high)}]"
 

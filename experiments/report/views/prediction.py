@@ -9,7 +9,14 @@ from experiments.report.formats import NOT_MEASURED, bits, count, duration, inte
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
 
-REFERENCES = {"unigram": "unigram", "kneser_ney_5": "Kneser-Ney, 5", "xz": "xz", "zstd": "zstd"}
+REFERENCES = {
+    "unigram": "unigram",
+    "kneser_ney_5": "Kneser-Ney, 5",
+    "xz": "xz",
+    "zstd": "zstd",
+    "xz_alone": "xz, alone",
+    "zstd_alone": "zstd, alone",
+}
 
 
 def cost(results: dict[str, Any]) -> Section:
@@ -116,7 +123,8 @@ def _test_bits(results: dict[str, Any], models: Sequence[Model]) -> Figure:
     header = ("", "validation", "95 % interval", "test", "95 % interval", "seeds")
     caption = (
         "The references say how hard the text is: a unigram knows only how often each character occurs, Kneser-Ney "
-        "the last four characters, xz and zstd are what compressors make of the file."
+        "the last four characters; xz and zstd are compressors that have read the training text, or the test text "
+        "alone."
     )
     return Figure("Bits per character", caption, chart, table(header, rows), open=True)
 
@@ -144,4 +152,6 @@ def _differences(results: dict[str, Any]) -> Figure:
 
 
 def _minus(name: str) -> str:
-    return name.replace("-", " − ", 1)
+    """`a-b` in results.json is by how much b is higher."""
+    first, _, second = name.partition("-")
+    return f"{second} − {first}"
