@@ -8,6 +8,7 @@ import platform
 import shlex
 import signal
 import sys
+import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,6 +141,11 @@ def open_out(folder: Path) -> Path:
 
 def _short(value: float, digits: int) -> str:
     return f"{value:.{digits}f}" if value < 1e6 else f"{value:.3g}"
+
+
+def open_in_browser(page: Path) -> None:
+    """Shows a file in the user's browser; where there is none, nothing happens."""
+    webbrowser.open(page.resolve().as_uri())
 
 
 def print_score(name: str, score: Score) -> None:

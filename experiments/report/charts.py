@@ -73,11 +73,12 @@ def _shown(rows: Sequence[Entry]) -> list[Entry]:
 
 
 def _mark(row: Entry, y: int, scale: Scale, form: Form) -> Mark:
-    if row.estimate is None or row.estimate.value is None:
+    found = row.estimate or Estimate(None)
+    value, low, high = found
+    if value is None:
         return Mark(row.name, None, y, None, None, None, "", "")
-    value, low, high = row.estimate
-    ends = (None, None) if low is None or high is None else (scale.place(low), scale.place(high))
-    return Mark(row.name, row.slot, y, scale.place(value), *ends, form(value), interval(form, row.estimate))
+    left, right = (None, None) if low is None or high is None else (scale.place(low), scale.place(high))
+    return Mark(row.name, row.slot, y, scale.place(value), left, right, form(value), interval(form, found))
 
 
 class Stack(NamedTuple):
@@ -123,7 +124,9 @@ class Bars(NamedTuple):
     kind: str = "bars"
 
 
-def bars(alt: str, label: str, legend: Sequence[str], stacks: Sequence[Stack], form: Form, mark: str = "") -> Bars | None:
+def bars(
+    alt: str, label: str, legend: Sequence[str], stacks: Sequence[Stack], form: Form, mark: str = ""
+) -> Bars | None:
     """Stacked bars, or None without any figure."""
     stacks = [stack for stack in stacks if any(stack.parts)]
     if not stacks:

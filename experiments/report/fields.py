@@ -32,7 +32,9 @@ def figure(record: Any, *names: str) -> float | None:
 
 
 def estimate(record: Any, value: str) -> Estimate:
-    """The figure of that name with the interval beside it."""
+    """The figure of that name with the interval beside it; a number alone is a figure without one."""
+    if not isinstance(record, dict):
+        return Estimate(number(record))
     return Estimate(figure(record, value), figure(record, "low"), figure(record, "high"))
 
 

@@ -83,16 +83,17 @@ def show_estimate(form: Form, estimate: Estimate) -> str:
 
 
 def interval(form: Form, estimate: Estimate) -> str:
-    """`[low, high]`, or nothing: one seed has no interval."""
+    """`[low, high]`, or nothing where there is none: one seed leaves an interval without width."""
     value, low, high = estimate
-    if value is None or low is None or high is None:
+    if value is None or low is None or high is None or low == high:
         return ""
     return f"[{form(low)}, {form(high)}]"
 
 
 def on_axis(form: Form) -> Form:
     """How the form's figures are written at ticks: without zeros behind them."""
-    return {bits: _shortest, percent: _shortest_percent}.get(form, form)
+    shorter: dict[Form, Form] = {bits: _shortest, percent: _shortest_percent}
+    return shorter.get(form, form)
 
 
 def _shortest(value: float) -> str:

@@ -1,7 +1,7 @@
 "use strict";
 // Points at tokens of the passage: by pointer, tap or keyboard. All text comes from attributes and stays text.
 (() => {
-  const passage = document.getElementById("passage");
+  const passage = document.getElementById("readings");
   if (!passage) return;
   const boxes = [...passage.querySelectorAll(".tokens")].map((box) => ({
     box,

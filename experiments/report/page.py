@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from experiments.json_files import write_whole
 from experiments.report.fields import pick
 from experiments.report.formats import NOT_MEASURED
-from experiments.report.untrusted import visible
+from experiments.report.untrusted import cut, visible
 from experiments.report.views.distance import distance
 from experiments.report.views.embedding import embedding
 from experiments.report.views.memory import memory, output_layer
@@ -46,18 +47,23 @@ def write_page(results: dict[str, Any], path: Path) -> None:
 def render(results: dict[str, Any]) -> str:
     """The page in HTML. Whatever comes from `results` is escaped, and can be written in UTF-8."""
     style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    return _environment().get_template("page.html.j2").render(
-        corpus=str(pick(results, "corpus", "name") or "a text"),
-        verdicts=verdicts_of(results),
-        contenders=contenders(results),
-        sections=[section(results) for section in SECTIONS],
-        style=Markup(style),
-        style_hash=Markup(_hash(style)),
-        script=Markup(script),
-        script_hash=Markup(_hash(script)),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            corpus=cut(str(pick(results, "corpus", "name") or "a text")),
+            verdicts=verdicts_of(results),
+            contenders=contenders(results),
+            sections=[section(results) for section in SECTIONS],
+            style=Markup(style),
+            style_hash=Markup(_hash(style)),
+            script=Markup(script),
+            script_hash=Markup(_hash(script)),
+        )
     )
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(FOLDER),

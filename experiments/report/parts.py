@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from experiments.report.charts import Bars, Dots, Lines, Scatter
+from experiments.report.formats import NOT_MEASURED
 from experiments.report.palette import slots
 
 
@@ -60,5 +61,6 @@ def models_of(results: dict[str, Any]) -> list[Model]:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], wide: bool = False) -> Table | None:
-    """A table, or None without rows."""
-    return Table(header, rows, wide) if rows else None
+    """A table of the rows that say anything, or None without any."""
+    said = [row for row in rows if set(row[1:]) - {"", NOT_MEASURED}]
+    return Table(header, said, wide) if said else None

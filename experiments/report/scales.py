@@ -33,13 +33,14 @@ class Tick(NamedTuple):
 
 
 def spanning(values: Iterable[float], log: bool = False, zero: bool = False, margin: float = 0.06) -> Scale:
-    """A scale with room for all values; with `zero`, from zero on. A logarithmic one leaves out what is not positive."""
+    """A scale with room for all values; with `zero`, from zero on. On a logarithmic one, only positive values count."""
     found = [value for value in values if value > 0 or not log]
     low, high = (min(found), max(found)) if found else (1.0, 2.0)
     if log:
         return Scale(low, high if high > low else 2 * low, log)
     if zero:
-        return Scale(min(0.0, low), (high + margin * high) or 1.0)
+        high = max(0.0, (1 + margin) * high)
+        return Scale(min(0.0, low), high if low or high else 1.0)
     room = margin * (high - low) if high > low else 0.05 * abs(high) or 1.0
     return Scale(low - room, high + room)
 
@@ -51,9 +52,7 @@ def ticks(scale: Scale, form: Form, wanted: int = 5) -> tuple[Tick, ...]:
     for value in values:
         texts.setdefault(write(value), value)
     last = len(texts) - 1
-    return tuple(
-        Tick(scale.place(value), text, (last - i) % 2 == 1) for i, (text, value) in enumerate(texts.items())
-    )
+    return tuple(Tick(scale.place(value), text, (last - i) % 2 == 1) for i, (text, value) in enumerate(texts.items()))
 
 
 def _round_values(scale: Scale, wanted: int) -> list[float]:

@@ -10,17 +10,19 @@ _MARKS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 
 
 def visible(text: str) -> str:
-    """The same text; a character that would not show, or could not be written in UTF-8, by a picture or its number."""
-    return _HIDDEN.sub(_picture, text)
+    """The same text; a character that would not show, or could not be written in UTF-8, by its number."""
+    return _HIDDEN.sub(_number, text)
 
 
 def marked(text: str) -> str:
-    """A token: its blanks are shown as well."""
-    return visible(text).translate(_MARKS)
+    """A token: its blanks are shown as well, and of a very long one the beginning."""
+    return visible(cut(text)).translate(_MARKS)
 
 
-def _picture(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+def cut(text: str, most: int = 60) -> str:
+    """The beginning of a text that is longer than any word."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _number(match: re.Match[str]) -> str:
+    return f"⟨U+{ord(match[0]):04X}⟩"

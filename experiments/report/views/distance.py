@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.report.charts import Entry, dots
-from experiments.report.fields import Estimate, estimate, figure, items, number
+from experiments.report.fields import Estimate, estimate, figure, items, number, pick
 from experiments.report.formats import bits, count, interval, percent, plain, show, show_estimate
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, Table, models_of, table
@@ -32,16 +32,18 @@ def _context(models: Sequence[Model]) -> Figure:
     x = Axis("characters of context", count, log=True, at=POWERS)
     alt = "Bits per character against the characters of context that the model sees."
     chart = lines(alt, x, Axis("bits per character", bits), curves)
-    header = ("model", "in use: characters", *(count(k) for k in POWERS))
+    header = ("model", "in use: characters", "gain beyond 128", *(count(k) for k in POWERS))
     rows = []
     for m in models:
         found = {point.x: point.y.value for point in _context_points(m.record)}
         if found:
             reach = show(count, figure(m.record, "effective_context_chars"))
-            rows.append((m.name, reach, *(bits(y) if (y := found.get(k)) is not None else "–" for k in POWERS)))
+            gain = show_estimate(percent, estimate(pick(m.record, "context_gain"), "share"))
+            rows.append((m.name, reach, gain, *(bits(y) if (y := found.get(k)) is not None else "–" for k in POWERS)))
     caption = (
         "The same test characters, predicted from the last k characters alone. Follow a curve to the right: where "
-        "it goes flat, more context no longer helps. “In use” is the k beyond which less than 1 % is gained."
+        "it goes flat, more context no longer helps. “In use” is the k beyond which less than 1 % is gained; “gain "
+        "beyond 128”, the share of its bits that still longer context saves."
     )
     return Figure("Use of context", caption, chart, table(header, rows))
 
@@ -132,7 +134,11 @@ def _controlled_table(models: Sequence[Model], unit: str) -> Table | None:
         return None  # the one of the characters has both
     fields = ("distance_words", "distance_chars")
     rows = [
-        (m.name, *(show(plain, figure(row, field)) for field in fields), show_estimate(percent, estimate(row, "accuracy")))
+        (
+            m.name,
+            *(show(plain, figure(row, field)) for field in fields),
+            show_estimate(percent, estimate(row, "accuracy")),
+        )
         for m in models
         for row in items(m.record, "controlled")
     ]

@@ -3,12 +3,14 @@
 from typing import Any
 
 from experiments.report.charts import Spot, scatter
-from experiments.report.embeddings import kind_of
-from experiments.report.fields import entries, items, number
-from experiments.report.formats import hundredths, show
+from experiments.report.fields import entries, estimate, figure, items, number, pick
+from experiments.report.formats import hundredths, percent, show_estimate
 from experiments.report.parts import Figure, Section, models_of, table
-from experiments.report.untrusted import marked
+from experiments.report.untrusted import cut, marked
 
+CLASSES = ("vowel", "consonant", "capital", "digit", "space", "punctuation")
+MOST = 300
+"""Characters of a map: more cover each other."""
 PANELS = {"before": "before training", "after": "after training"}
 
 
@@ -23,17 +25,30 @@ def embedding(results: dict[str, Any]) -> Section:
 
 
 def _map(name: str, record: Any) -> Figure:
-    characters = [str(character) for character in items(record, "characters")]
+    characters = [str(character) for character in items(record, "characters")[:MOST]]
+    classes = dict(zip(characters, map(str, items(record, "classes")), strict=False))
     panels, places = [], {}
     for field, title in PANELS.items():
         found = [_place(pair) for pair in items(record, field)]
         places[field] = dict(zip(characters, found, strict=False))
-        spots = [Spot(*place, marked(c), _kind(c)) for c, place in places[field].items() if place]
-        panels.append((title, spots))
-    alt = f"The characters in the plane of the {name} embedding, before and after training; the table has the places."
-    rows = [(marked(c), *(_shown(places[field].get(c)) for field in PANELS)) for c in characters]
-    caption = "Look for letters that flock together: vowels, capitals, digits, marks that end a sentence."
-    return Figure(f"Characters: {name}", caption, scatter(alt, panels), table(("character", *PANELS.values()), rows))
+        there = {c: place for c, place in places[field].items() if place}
+        spots = [Spot(x, y, marked(cut(c, 2)), classes.get(c, CLASSES[-1])) for c, (x, y) in there.items()]
+        panels.append((title, [spot for spot in spots if spot.kind in CLASSES]))
+    alt = f"The characters in the plane of the {cut(name)} embedding; the table has their places."
+    rows = [(marked(c), classes.get(c, ""), *(_shown(places[field].get(c)) for field in PANELS)) for c in characters]
+    made = table(("character", "class", *PANELS.values()), rows)
+    return Figure(f"Characters: {cut(name)}", _caption(record), scatter(alt, panels), made)
+
+
+def _caption(record: Any) -> str:
+    found = pick(record, "clustering")
+    caption = "Look for letters of a colour that flock together."
+    after, before = figure(found, "after"), figure(found, "before")
+    if after is None or before is None:
+        return caption
+    chance = show_estimate(percent, estimate(pick(found, "chance"), "mean"))
+    counted = f"Of the characters, {percent(after)} have their nearest neighbour in their own class"
+    return f"{caption} {counted}; {percent(before)} before training, and {chance} by chance."
 
 
 def _place(pair: Any) -> tuple[float, float] | None:
@@ -42,29 +57,19 @@ def _place(pair: Any) -> tuple[float, float] | None:
 
 
 def _shown(place: tuple[float, float] | None) -> str:
-    return "" if place is None else f"{place[0]:.2f}, {place[1]:.2f}"
-
-
-def _kind(character: str) -> str:
-    if character.isdigit():
-        return "digit"
-    kind = kind_of(character)
-    return "capital" if character.isupper() else "mark" if kind == "other" else kind
+    return "" if place is None else f"{hundredths(place[0])}, {hundredths(place[1])}"
 
 
 def _neighbours(results: dict[str, Any]) -> list[Figure]:
     figures = []
     for model in models_of(results):
-        found = {field: entries(model.record, "neighbours", field) for field in PANELS}
-        words = dict.fromkeys(word for field in PANELS for word in found[field])
-        rows = [(marked(word), *(_near(found[field].get(word)) for field in PANELS)) for word in words]
-        caption = "The nearest vectors by cosine, which is in brackets: chance before training, sense after it."
+        near = entries(model.record, "neighbours")
+        rows = [(marked(word), *(_near(found, field) for field in PANELS)) for word, found in near.items()]
+        caption = "The nearest vectors by cosine, nearest first: chance before training, sense after it."
         header = ("token", *PANELS.values())
         figures.append(Figure(f"Nearest neighbours: {model.name}", caption, None, table(header, rows, wide=True), True))
     return [figure for figure in figures if figure.table]
 
 
-def _near(pairs: Any) -> str:
-    """`word (cosine), …`."""
-    found = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2] if isinstance(pairs, list) else []
-    return ", ".join(f"{marked(str(word))} ({show(hundredths, number(c))})" for word, c in found)
+def _near(found: Any, field: str) -> str:
+    return ", ".join(marked(str(word)) for word in items(found, field))

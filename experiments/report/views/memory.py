@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.report.charts import Entry, Stack, bars, dots
-from experiments.report.fields import Estimate, figure, items, pick
-from experiments.report.formats import count, percent, short, show, size
+from experiments.report.fields import Estimate, estimate, figure, items, pick
+from experiments.report.formats import count, percent, short, show, show_estimate, size
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
 from experiments.report.scales import Scale
@@ -39,8 +39,8 @@ def _bytes_by_part(models: Sequence[Model]) -> Figure:
     paths = {**PARTS, "peak of a step": ("memory", "peak"), "on disk": ("memory", "disk")}
     rows = [(m.name, *(show(size, figure(m.record, *path)) for path in paths.values())) for m in models]
     caption = (
-        "Look at where the bytes sit: a large vocabulary puts them into the tables at both ends, "
-        "a small one into the recurrent layer. Activations grow with the length of the window in tokens."
+        "Look at where the bytes sit: a large vocabulary puts them into the embedding, which is the output layer's "
+        "table as well where the two are tied; a small one leaves them to the recurrent layer."
     )
     return Figure("Bytes by part", caption, chart, table(("model", *paths), rows))
 
@@ -61,13 +61,12 @@ def _parameters(models: Sequence[Model]) -> Figure:
 
 def _by_vocabulary(results: dict[str, Any]) -> Figure:
     found = items(results, "memory_by_vocabulary")
-    names = {"peak": "peak of a step", "parameters": "parameters"}
+    names = {"peak": "peak", "activations": "activations", "optimizer": "optimiser", "parameters": "parameters"}
     curves = [Curve(label, None, _points(found, name)) for name, label in names.items()]
     x, y = Axis("vocabulary size", short, log=True), Axis("bytes", size, log=True)
     chart = lines("Bytes against the size of the vocabulary.", x, y, curves)
     rows = [
-        (show(count, figure(row, "vocab_size")), *(show(size, figure(row, name)) for name in names))
-        for row in found
+        (show(count, figure(row, "vocab_size")), *(show(size, figure(row, name)) for name in names)) for row in found
     ]
     caption = "Everything but the vocabulary is the same along the curves: flat on the left, then in proportion to it."
     return Figure("Memory against the vocabulary", caption, chart, table(("vocabulary", *names.values()), rows))
@@ -77,7 +76,11 @@ def output_layer(results: dict[str, Any]) -> Section:
     """What the last layer costs."""
     models = models_of(results)
     lead = "The last layer gives every token of the vocabulary its probability. What does that cost?"
-    figures = (tests_of(results, "output_layer"), _shares(models), *(_shares_by_vocabulary(results, share) for share in SHARES))
+    figures = (
+        tests_of(results, "output_layer"),
+        _shares(models),
+        *(_shares_by_vocabulary(results, share) for share in SHARES),
+    )
     return Section("output", CLAIMS["output_layer"], "Output layer", lead, figures)
 
 
@@ -85,11 +88,11 @@ def _shares(models: Sequence[Model]) -> Figure:
     entries = []
     for share, label in SHARES.items():
         entries.append(Entry(f"Share {label}", None))
-        entries += [Entry(m.name, m.slot, Estimate(figure(m.record, "output_share", share))) for m in models]
+        entries += [Entry(m.name, m.slot, _share(m.record, share)) for m in models]
     alt = "The output layer's share of parameters, FLOPs and time, for each model."
     chart = dots(alt, "share of the output layer", entries, percent, scale=Scale(0, 1))
     rows = [
-        (m.name, _shape(m.record), *(show(percent, figure(m.record, "output_share", share)) for share in SHARES))
+        (m.name, _shape(m.record), *(show_estimate(percent, _share(m.record, share)) for share in SHARES))
         for m in models
     ]
     caption = "The further to the right, the more of a model is its last layer. Embedding and output may share weights."
@@ -110,7 +113,7 @@ def _shares_by_vocabulary(results: dict[str, Any], share: str) -> Figure:
     x, y = Axis("vocabulary size", short, log=True), Axis(f"share {SHARES[share]}", percent, zero=True)
     chart = lines(f"The output layer's share {SHARES[share]} against the size of the vocabulary.", x, y, curves)
     rows = [
-        (show(count, figure(row, "vocab_size")), way, show(percent, figure(row, share)))
+        (show(count, figure(row, "vocab_size")), way, show_estimate(percent, estimate(pick(row, share), "estimate")))
         for way, some in by_way.items()
         for row in some
     ]
@@ -119,7 +122,12 @@ def _shares_by_vocabulary(results: dict[str, Any], share: str) -> Figure:
     return Figure(f"Share {SHARES[share]}, against the vocabulary", caption, chart, made)
 
 
+def _share(record: dict[str, Any], share: str) -> Estimate:
+    """Counted shares are numbers; the share of time has an interval."""
+    return estimate(pick(record, "output_share", share), "estimate")
+
+
 def _points(rows: Sequence[Any], name: str) -> list[Point]:
     """A figure against the vocabulary."""
-    sizes = [(figure(row, "vocab_size"), figure(row, name)) for row in rows]
-    return [Point(size, Estimate(value)) for size, value in sizes if size is not None]
+    sizes = [(figure(row, "vocab_size"), estimate(pick(row, name), "estimate")) for row in rows]
+    return [Point(size, found) for size, found in sizes if size is not None]

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from experiments.report.fields import entries, figure, items, pick
+from experiments.report.fields import entries, figure, items, number, pick
 from experiments.report.formats import bits, count, duration, plain, show
 from experiments.report.parts import Figure, Model, Section, models_of, table
+from experiments.report.untrusted import cut
 
+LONGEST = 1_000
+"""Characters of a setting."""
 RULE = (
-    "A claim holds where the 95 % intervals of all its tests lie on the claim's side, does not hold where none of "
-    "them does, and depends otherwise."
+    "Each claim has tests, and each test a figure that is above zero where the claim is right. The claim holds where "
+    "the 95 % interval of every test lies above zero; it does not hold where none reaches above zero; and it depends "
+    "in all other cases: the tests disagree, or an interval has zero inside, which decides nothing."
 )
 SIZES = {
     "parameters": "All models have the same number of parameters{parameters}: the hidden size is what fits.",
@@ -23,10 +27,16 @@ BUDGETS = {
 def method(results: dict[str, Any]) -> Section:
     """Fair terms, the rule of the verdicts, tuning."""
     terms = entries(results, "terms")
-    rule = pick(results, "rule")
     points = [*_terms(terms), *_text(results), *_statistics(results)]
-    extra = {"points": points, "rule": rule if isinstance(rule, str) else RULE}
-    return Section("method", "Method", "Method", "What was held equal, so that one who expects the opposite may accept it.", (_tuning(results),), extra)
+    extra = {"points": points, "rule": RULE}
+    return Section(
+        "method",
+        "Method",
+        "Method",
+        "What was held equal, so that one who expects the opposite may accept it.",
+        (_tuning(results),),
+        extra,
+    )
 
 
 def _terms(terms: dict[str, Any]) -> list[str]:
@@ -39,9 +49,21 @@ def _terms(terms: dict[str, Any]) -> list[str]:
     said = [table[name].format(**known) for table, name in ((SIZES, size), (BUDGETS, budget)) if name in table]
     if (span := figure(terms, "span")) is not None:
         said.append(f"The gradient goes back through the same span of text: about {plain(span)} characters.")
-    if terms.get("grid"):
-        said.append("Each is tuned on the validation text with the same grid of learning rates and dropout.")
-    return said
+    return [*said, *_grid(terms)]
+
+
+def _grid(terms: dict[str, Any]) -> list[str]:
+    found = {name: [show(plain, number(x)) for x in items(terms, name)] for name in ("learning_rates", "dropouts")}
+    rates, dropouts = found.values()
+    if not (rates and dropouts):
+        return []
+    if len(rates) * len(dropouts) == 1:
+        return [f"All train at the learning rate {rates[0]} with dropout {dropouts[0]}: none of them is tuned."]
+    chars = show(count, figure(terms, "tuning_chars"))
+    return [
+        f"The same tuning budget for each: learning rates {', '.join(rates)} with dropout {', '.join(dropouts)}, tried "
+        f"on {chars} characters each and chosen on the validation text."
+    ]
 
 
 def _text(results: dict[str, Any]) -> list[str]:
@@ -107,5 +129,5 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [row for key, inner in value.items() for row in _flat(inner, f"{name}.{key}" if name else str(key))]
     if isinstance(value, list):
-        return [(name, ", ".join(map(str, value)))]
-    return [(name, "none" if value is None else str(value))]
+        return [(cut(name), cut(", ".join(map(str, value)), LONGEST))]
+    return [(cut(name), "none" if value is None else cut(str(value), LONGEST))]

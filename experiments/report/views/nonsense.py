@@ -1,5 +1,6 @@
 """Claim 3: invented words, against those of the held-out text; and whether a model only copies."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,9 +9,11 @@ from experiments.report.fields import Estimate, entries, estimate, figure, items
 from experiments.report.formats import count, interval, percent, plain, show
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
+from experiments.report.untrusted import marked
 from experiments.report.views.verdicts import CLAIMS, tests_of
 
-TEMPERATURES = ("0.5", "0.8", "1.0")
+LAST = "1.0"
+"""The temperature of the inventions, of novelty, and of the verdict."""
 
 
 def nonsense(results: dict[str, Any]) -> Section:
@@ -24,6 +27,12 @@ def nonsense(results: dict[str, Any]) -> Section:
     return Section("nonsense", CLAIMS["nonsense_words"], "Nonsense words", lead, figures)
 
 
+def _temperatures(models: Sequence[Model]) -> list[str]:
+    """Those that any model wrote at, from cold to hot."""
+    found = {name for m in models for name in entries(m.record, "nonsense") if re.fullmatch(r"\d+(\.\d+)?", name)}
+    return sorted(found, key=float)
+
+
 def _floor(models: Sequence[Model]) -> Estimate:
     """The same for every model: a figure of the text."""
     floors = [estimate(pick(m.record, "nonsense", "floor"), "rate") for m in models]
@@ -32,7 +41,7 @@ def _floor(models: Sequence[Model]) -> Estimate:
 
 def _rates(models: Sequence[Model]) -> Figure:
     shown, rows, floor = [], [], _floor(models)
-    for temperature in TEMPERATURES:
+    for temperature in _temperatures(models):
         shown.append(Entry(f"Temperature {temperature}", None))
         for m in models:
             record = pick(m.record, "nonsense", temperature)
@@ -54,16 +63,17 @@ def _rates(models: Sequence[Model]) -> Figure:
 def _inventions(models: Sequence[Model]) -> Figure:
     rows = []
     for m in models:
-        found = items(m.record, "nonsense", "1.0", "inventions")
+        found = items(m.record, "nonsense", LAST, "inventions")
         pairs = [pair for pair in found if isinstance(pair, list) and len(pair) == 2]
         if pairs:
-            rows.append((m.name, ", ".join(f"{word} ({show(plain, number(n))})" for word, n in pairs)))
+            rows.append((m.name, ", ".join(f"{marked(str(word))} ({show(plain, number(n))})" for word, n in pairs)))
     caption = "At temperature 1.0, with how often each was written. Many are right in form: stems and endings that fit."
     return Figure("The most frequent inventions", caption, None, table(("model", "inventions"), rows, wide=True), True)
 
 
 def _novelty(models: Sequence[Model]) -> Figure:
-    found = [(m.name, m.slot, entries(m.record, "nonsense", "1.0", "novelty")) for m in models]
+    found: list[tuple[str, int | None, dict[str, Any]]]
+    found = [(m.name, m.slot, entries(m.record, "nonsense", LAST, "novelty")) for m in models]
     held_out = next((e for m in models if (e := entries(m.record, "nonsense", "floor", "novelty"))), {})
     found.append(("held-out", None, held_out))
     sizes = sorted({int(n) for _, _, novelty in found for n in novelty if n.isdecimal()})

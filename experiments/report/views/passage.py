@@ -8,6 +8,8 @@ from experiments.report.palette import slots
 from experiments.report.parts import Figure, Section, Table, table
 from experiments.report.untrusted import marked
 
+LONGEST = 4_000
+"""Characters of the passage: more are not read."""
 LEVELS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 """Bits per character at which the ink grows darker."""
 SURPRISES = 12
@@ -45,8 +47,9 @@ class Reading(NamedTuple):
 def passage(results: dict[str, Any]) -> Section:
     """The passage as each model reads it, and its greatest surprises."""
     text = pick(results, "passage", "text")
+    text = text[:LONGEST] if isinstance(text, str) else ""
     found = pick(results, "passage", "models")
-    found = found if isinstance(found, dict) and isinstance(text, str) else {}
+    found = found if isinstance(found, dict) and text else {}
     known = slots(results["models"]) | slots(found)
     readings = [_reading(name, known[name], text, tokens) for name, tokens in found.items()]
     readings = [reading for reading in readings if reading.tokens]
@@ -55,14 +58,22 @@ def passage(results: dict[str, Any]) -> Section:
         "of its characters: the same scale for all, so that more ink is more bits."
     )
     figures = [_surprises(reading) for reading in readings]
-    return Section("passage", "A passage, bit by bit", "Surprisal", lead, figures, extra={"readings": readings, "text": text} if readings else None)
+    return Section(
+        "passage",
+        "A passage, bit by bit",
+        "Surprisal",
+        lead,
+        figures,
+        extra={"readings": readings, "text": text} if readings else None,
+    )
 
 
 def _reading(name: str, slot: int, text: str, records: Any) -> Reading:
-    records = [r for r in records if figure(r, "start") is not None] if isinstance(records, list) else []
-    starts = [int(record["start"]) for record in records]
+    placed = [(figure(r, "start"), r) for r in records] if isinstance(records, list) else []
+    kept = [(int(start), r) for start, r in placed if start is not None and 0 <= start < len(text)]
+    starts = [start for start, _ in kept]
     ends = [*starts[1:], len(text)]
-    tokens = [_token(text, *placed) for placed in zip(records, starts, ends, strict=True)]
+    tokens = [_token(text, r, start, end) for (start, r), end in zip(kept, ends, strict=True)]
     bits = sum(token.bits for token in tokens)
     total = f"{bits:.0f} bits in {len(tokens):,} tokens: {bits / max(1, len(text)):.2f} bits per character"
     return Reading(name, slot, tokens, total)

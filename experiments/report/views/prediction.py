@@ -9,7 +9,14 @@ from experiments.report.formats import NOT_MEASURED, bits, count, duration, inte
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
 
-REFERENCES = {"unigram": "unigram", "kneser_ney_5": "Kneser-Ney, 5", "xz": "xz", "zstd": "zstd"}
+REFERENCES = {
+    "unigram": "unigram",
+    "kneser_ney_5": "Kneser-Ney, 5",
+    "xz": "xz",
+    "zstd": "zstd",
+    "xz_alone": "xz, alone",
+    "zstd_alone": "zstd, alone",
+}
 
 
 def cost(results: dict[str, Any]) -> Section:
@@ -73,7 +80,9 @@ def _ends(models: Sequence[Model], unit: str, label: str) -> Any:
             cells = [cell for point in some for cell in (short(point.x), show(bits, point.y.value))]
             if cells:
                 rows.append((m.name, show(plain, figure(seed, "seed")), *cells))
-    return table(("model", "seed", f"halfway: {label}", "bits per character", f"end: {label}", "bits per character"), rows)
+    return table(
+        ("model", "seed", f"halfway: {label}", "bits per character", f"end: {label}", "bits per character"), rows
+    )
 
 
 def _speeds(models: Sequence[Model]) -> Figure:
@@ -96,7 +105,9 @@ def prediction(results: dict[str, Any]) -> Section:
         "Every model gives a probability to the same raw test text, so that its bits per character compare: "
         "one denominator, whatever the tokens are. Less is better."
     )
-    return Section("prediction", "Who predicts better", "Prediction", lead, (_test_bits(results, models), _differences(results)))
+    return Section(
+        "prediction", "Who predicts better", "Prediction", lead, (_test_bits(results, models), _differences(results))
+    )
 
 
 def _test_bits(results: dict[str, Any], models: Sequence[Model]) -> Figure:
@@ -112,7 +123,8 @@ def _test_bits(results: dict[str, Any], models: Sequence[Model]) -> Figure:
     header = ("", "validation", "95 % interval", "test", "95 % interval", "seeds")
     caption = (
         "The references say how hard the text is: a unigram knows only how often each character occurs, Kneser-Ney "
-        "the last four characters, xz and zstd are what compressors make of the file."
+        "the last four characters; xz and zstd are compressors that have read the training text, or the test text "
+        "alone."
     )
     return Figure("Bits per character", caption, chart, table(header, rows), open=True)
 
@@ -140,4 +152,6 @@ def _differences(results: dict[str, Any]) -> Figure:
 
 
 def _minus(name: str) -> str:
-    return name.replace("-", " − ", 1)
+    """`a-b` in results.json is by how much b is higher."""
+    first, _, second = name.partition("-")
+    return f"{second} − {first}"

@@ -5,9 +5,12 @@ from typing import Any
 from experiments.report.fields import figure, items, pick
 from experiments.report.formats import count, plain, short
 from experiments.report.parts import Section, models_of
+from experiments.report.untrusted import cut
 
 SHOWN = 3
 """Samples of each model."""
+LONGEST = 5_000
+"""Characters of a sample: more are not read."""
 UNITS = {
     "char": "reads one character at a time",
     "byte": "reads one byte of UTF-8 at a time",
@@ -19,7 +22,10 @@ UNITS = {
 
 def samples(results: dict[str, Any]) -> Section:
     """A few samples of each model."""
-    found = [(m, [text for text in items(m.record, "samples") if isinstance(text, str)][:SHOWN]) for m in models_of(results)]
+    found = [
+        (m, [cut(text, LONGEST) for text in items(m.record, "samples") if isinstance(text, str)][:SHOWN])
+        for m in models_of(results)
+    ]
     extra = [(model, texts) for model, texts in found if texts]
     lead = "Drawn, not chosen: the first samples of the first seed. They begin and end anywhere."
     return Section("samples", "What they write", "Samples", lead, extra=extra)

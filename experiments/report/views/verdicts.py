@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from experiments.report.fields import Estimate, estimate, items, pick
-from experiments.report.formats import NOT_MEASURED, interval, three, show
+from experiments.report.formats import NOT_MEASURED, interval, show, three
 from experiments.report.parts import Figure, table
 
 CLAIMS = {
@@ -26,17 +26,7 @@ class Verdict(NamedTuple):
     verdict: str
     sign: str
     statement: str
-    estimate: Estimate
-
-    @property
-    def number(self) -> str:
-        """The estimate, or nothing."""
-        return "" if self.estimate.value is None else three(self.estimate.value)
-
-    @property
-    def interval(self) -> str:
-        """The ends of the interval, or nothing."""
-        return interval(three, self.estimate)
+    """One sentence with the figure and its interval."""
 
 
 def verdicts_of(results: dict[str, Any]) -> list[Verdict]:
@@ -54,7 +44,6 @@ def _verdict(results: dict[str, Any], claim: str) -> Verdict:
         verdict if verdict in SIGNS else NOT_MEASURED,
         SIGNS.get(verdict, "–") if isinstance(verdict, str) else "–",
         statement if isinstance(statement, str) else "This run has no figures for it.",
-        estimate(said, "estimate"),
     )
 
 
@@ -63,7 +52,18 @@ def tests_of(results: dict[str, Any], claim: str) -> Figure:
     rows = []
     for test in items(results, "claims", claim, "tests"):
         found = estimate(test, "estimate")
-        rows.append((str(pick(test, "name")), show(three, found.value), interval(three, found)))
-    header = ("test", "estimate", "95 % interval")
-    caption = "The figures that the verdict follows from, by the rule under Method."
+        rows.append((str(pick(test, "name")), show(three, found.value), _spread(found), _side(found)))
+    header = ("test", "estimate", "95 % interval", "for the claim?")
+    caption = "Each figure is above zero where the claim is right. The verdict follows by the rule under Method."
     return Figure("What the verdict rests on", caption, None, table(header, rows), open=True)
+
+
+def _spread(found: Estimate) -> str:
+    exact = found.value is not None and found.low == found.high == found.value
+    return "a count, exact" if exact else interval(three, found)
+
+
+def _side(found: Estimate) -> str:
+    if found.low is None or found.high is None:
+        return NOT_MEASURED
+    return "yes" if found.low > 0 else "no" if found.high <= 0 else "undecided"

@@ -1,6 +1,5 @@
 """A headless Chromium, spoken to over two pipes (`--remote-debugging-pipe`): no port, no package, no driver."""
 
-import base64
 import contextlib
 import fcntl
 import json
@@ -91,12 +90,6 @@ class Browser:
         """Presses and releases a key."""
         for kind in ("keyDown", "keyUp"):
             self("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS.get(key, 0))
-
-    def picture(self, path: Path, **clip: float) -> None:
-        """A screenshot, of the whole page or of a part."""
-        part = {"clip": {**clip, "scale": 1}} if clip else {}
-        answer = self("Page.captureScreenshot", captureBeyondViewport=True, **part)
-        path.write_bytes(base64.b64decode(answer["data"]))
 
     def close(self) -> None:
         """Ends the process."""

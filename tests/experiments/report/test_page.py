@@ -1,0 +1,160 @@
+import copy
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiments.report.page import render, write_page
+from experiments.report.untrusted import marked, visible
+from tests.experiments.report.example import NAMES, example, hostile, minimal
+from tests.experiments.report.html import Page
+from tests.hostile import TEXT
+
+NASTY = {
+    "script": "<script>alert(1)</script>",
+    "closing": "</script></style></title>--><!--",
+    "template": "${7*7}{{7*7}}{% raw %}",
+    "quotes": "\"'`><img src=x onerror=alert(1)>",
+    "surrogates": "\ud800 a \udfff",
+    "controls": "\0\x07\x1b\x7f\x85\r",
+    "turned": "\u202egnihtyna\u202c \u2066x",
+    "long": "w" * 10_000,
+    "entity": "&lt;script&gt; &#0;",
+}
+
+
+@pytest.mark.parametrize("names", [NAMES[:2], NAMES[:3], NAMES], ids=len)
+def test_a_page_is_well_formed_and_needs_nothing_else(names):
+    page = Page(render(example(names)))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert not any("src" in attributes for _, attributes in page.elements)
+    links = [attributes["href"] for _, attributes in page.elements if "href" in attributes]
+    assert links
+    assert all(link.startswith("#") and link[1:] in ids for link in links)
+    assert all(a["aria-labelledby"] in ids for _, a in page.elements if "aria-labelledby" in a)
+    assert "http" not in re.sub(r"http-equiv", "", render(example(names)))
+    assert set(names) <= set(page.text.split())
+
+
+def test_headings_are_in_order_and_there_are_landmarks():
+    page = Page(render(example()))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert {tag for tag, _ in page.elements} >= {"header", "nav", "main", "footer"}
+    assert page.named("html")[0]["lang"] == "en"
+
+
+def test_the_verdicts_come_first_with_number_and_interval():
+    text = Page(render(example())).text
+    said = ("Four claims", "holds", "10.8 percentage points", "95 % interval 10.4", "depends on the test")
+    places = [text.index(words) for words in (*said, "Bytes by part")]
+    assert places == sorted(places)
+
+
+def test_a_verdict_follows_the_data():
+    results = example()
+    results["claims"]["memory"]["verdict"] = "does not hold"
+    assert "does not hold" in Page(render(results)).text
+    results["claims"]["memory"]["verdict"] = "<b>perhaps"
+    assert "perhaps" not in render(results)
+
+
+def test_every_picture_says_what_it_shows_and_is_a_table_as_well():
+    page = Page(render(example()))
+    pictures = [attributes for attributes in page.named("svg") if attributes.get("role") == "img"]
+    assert len(pictures) >= 14
+    assert all(picture["aria-label"] for picture in pictures)
+    assert len(page.named("table")) >= len(pictures)
+
+
+def test_what_was_not_measured_is_said():
+    text = Page(render(minimal())).text
+    assert text.count("Not measured.") > 10
+    assert "diverged" in text
+    assert "None" not in text
+    assert "nan" not in text.lower().split()
+
+
+def test_any_field_may_be_absent_or_null():
+    whole = example()
+    for change in (lambda record, name: record.pop(name), lambda record, name: record.update({name: None})):
+        for name in whole.keys() - {"models"}:
+            results = copy.deepcopy(whole)
+            change(results, name)
+            Page(render(results))
+        for name in whole["models"]["char"]:
+            results = copy.deepcopy(whole)
+            change(results["models"]["char"], name)
+            Page(render(results))
+
+
+@pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
+def test_a_hostile_text_shows_and_does_not_run(text, tmp_path):
+    write_page(hostile(text), tmp_path / "report.html")
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = Page(source)
+    assert len(page.named("script")) == len(page.named("style")) == 1
+    assert not page.named("img")
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    assert visible(text[:60]) in page.text
+    assert not re.search("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", source)
+
+
+@settings(max_examples=25, deadline=None)
+@given(TEXT.filter(bool))
+def test_any_text_leaves_the_page_whole(text):
+    page = Page(render(hostile(text)))
+    assert len(page.named("script")) == len(page.named("style")) == 1
+    render(hostile(text)).encode("utf-8")
+
+
+@given(st.text() | TEXT)
+def test_visible_text_can_be_written_and_stays_as_it_is(text):
+    visible(text).encode("utf-8")
+    assert visible(visible(text)) == visible(text)
+
+
+def test_marks_of_a_token():
+    assert marked("a b\n\t\0") == "a␣b↵⇥⟨U+0000⟩"
+    assert marked("w" * 100) == "w" * 60 + "…"
+
+
+def test_long_samples_leave_the_page_small(tmp_path):
+    results = example(NAMES)
+    for model in results["models"].values():
+        model["samples"] = ["& long sample. " * 7_000] * 40
+    results["passage"]["text"] = "x" * 100_000
+    token = {"text": "x", "bits": 1.0, "expected": [["x", 0.5]] * 3}
+    for name in results["passage"]["models"]:
+        results["passage"]["models"][name] = [token | {"start": n} for n in range(100_000)]
+    write_page(results, tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 5_000_000
+
+
+def test_the_passage_is_all_there_and_its_ink_is_its_bits():
+    results = example()
+    results["passage"] = {
+        "text": "a<b>\nc",
+        "models": {
+            "char": [
+                {"start": n, "text": c, "bits": n, "expected": [["e", 0.25], ["t", 0.1]]}
+                for n, c in enumerate("a<b>\nc")
+            ],
+            "word": [
+                {"start": 0, "text": "<spell>", "bits": 0.1, "expected": []},
+                {"start": 0, "text": "a<b>\n", "bits": 40.0, "expected": None},
+                {"start": 5, "text": "c", "bits": 0.1, "expected": [["c", 0.9]]},
+            ],
+        },
+    }
+    tokens = [a for a in Page(render(results)).named("span") if a.get("role") == "option"]
+    assert [t["data-token"] for t in tokens] == ["a", "<", "b", ">", "↵", "c", "<spell>", "a<b>↵", "c"]
+    assert [t["class"].split()[1] for t in tokens] == ["q0", "q3", "q5", "q6", "q7", "q7", "q0", "q8", "q0"]
+    assert (tokens[1]["data-e1"], tokens[1]["data-p1"], tokens[1]["data-e2"]) == ("e", "25.0%", "t")
+    assert (tokens[7]["data-start"], tokens[7]["data-end"], tokens[7]["data-bits"]) == ("0", "5", "40.00")
+    assert [t.get("tabindex") for t in tokens].count("0") == 2

@@ -1,0 +1,106 @@
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from charrnn_jax.errors import InputError
+from experiments.report import __main__ as report
+from experiments.report.curves import draw_curves
+from experiments.report.table import comparison_table, verdicts
+from tests.experiments.report.example import NAMES, example, minimal
+from tests.hostile import altered, patiently, survives
+
+
+def printed(renderable):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def test_two_models_stand_side_by_side_with_intervals():
+    text = printed(comparison_table(example()))
+    assert "1.690 [1.678, 1.702] │ 1.640 [1.628, 1.652]" in text
+    assert "11.7% [11.3%, 12.1%]" in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("number", range(3, len(NAMES) + 1))
+def test_more_models_get_a_line_each_and_fit(number):
+    lines = printed(comparison_table(example(NAMES[:number]))).splitlines()
+    assert "…" not in "".join(lines)
+    for name in NAMES[:number]:
+        assert any(line.startswith(f"{name} ") and "[" in line for line in lines)
+    assert len(lines) == number + 4
+
+
+def test_one_seed_has_no_interval_and_a_diverged_model_says_so():
+    text = printed(comparison_table(minimal()))
+    assert "2.100 │ diverged" in text
+    assert "parameters" not in text  # not measured of either
+
+
+def test_the_verdicts_are_four_sentences():
+    text = printed(verdicts(example()))
+    assert text.count(": holds") == 3
+    assert "10.8" in text
+    assert "long-distance dependencies: depends" in text
+    assert printed(verdicts(minimal())).count(": not measured") == 4
+
+
+@pytest.mark.parametrize("results", [example(NAMES), minimal()], ids=["seven", "hardly anything"])
+def test_curves_are_drawn_of_what_there_is(results, tmp_path):
+    draw_curves(results, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+def test_the_page_is_written_again_byte_for_byte(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(report, "open_in_browser", opened.append)
+    (tmp_path / "results.json").write_text(json.dumps(example()))
+    report.main(report.Config(tmp_path))
+    first = (tmp_path / "report.html").read_bytes()
+    assert opened == []
+    report.main(report.Config(tmp_path, open=True))
+    assert (tmp_path / "report.html").read_bytes() == first
+    assert opened == [tmp_path / "report.html"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "holds no results.json"),
+        ("{", "is damaged"),
+        ("[]", "not a dict"),
+        ('{"schema": 2, "scores": {}}', "not of a comparison"),
+        ('{"schema": 1, "models": {}}', "is of schema 1, and this version reads 2"),
+        ('{"schema": 2, "models": []}', "it has no models"),
+        ('{"schema": 2, "models": {"char": 3}}', "it has no models"),
+    ],
+)
+def test_another_file_is_refused_in_one_line(content, said, tmp_path):
+    if content is not None:
+        (tmp_path / "results.json").write_text(content)
+    with pytest.raises(InputError, match=said) as refused:
+        report.main(report.Config(tmp_path))
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_there_must_be_a_folder(tmp_path):
+    with pytest.raises(InputError, match="is no folder"):
+        report.main(report.Config(tmp_path / "none"))
+
+
+@patiently(1)
+@given(data=st.data())
+def test_a_damaged_record_is_shown_or_refused(data, tmp_path_factory):
+    folder, results = tmp_path_factory.mktemp("damaged"), example()
+    if data.draw(st.booleans()):
+        results["models"]["char"] = data.draw(altered(results["models"]["char"]))
+    else:
+        results = data.draw(altered(results))
+    (folder / "results.json").write_text(json.dumps(results))
+    survives(report.main, report.Config(folder))
