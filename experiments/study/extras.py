@@ -1,5 +1,6 @@
 """What is found beside the comparison of trained models: costs by shape, references, the inside of a model."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from experiments.measures.output_layer import output_share, output_share_by_voca
 from experiments.study.terms import Contender
 
 VOCABULARIES = (64, 256, 1_024, 4_096, 16_384, 65_536)
-HIDDEN = 128
-"""Of the model whose costs are set against the size of its vocabulary."""
+HIDDEN, WINDOW, STREAMS = 128, 32, 16
+"""Of the model whose costs are set against the size of its vocabulary: small, or the largest would take minutes."""
 ROUNDS = 12
 """Timed steps of each kind."""
 
@@ -29,10 +30,10 @@ def costs(contender: Contender, checkpoints: Path) -> dict[str, Any]:
 def by_vocabulary(contender: Contender) -> dict[str, Any]:
     """The same of one small model, against the size of its vocabulary. The window has equal tokens."""
     model = contender.model.clone(hidden_size=HIDDEN, embed_size=HIDDEN)
-    T, B = contender.schedule.length, contender.schedule.batch_size
+    schedule = replace(contender.schedule, length=WINDOW, batch_size=STREAMS)
     return {
-        "memory_by_vocabulary": memory_by_vocabulary(model, contender.schedule, VOCABULARIES),
-        "output_share_by_vocabulary": output_share_by_vocabulary(model, T, B, VOCABULARIES, ROUNDS),
+        "memory_by_vocabulary": memory_by_vocabulary(model, schedule, VOCABULARIES),
+        "output_share_by_vocabulary": output_share_by_vocabulary(model, WINDOW, STREAMS, VOCABULARIES, ROUNDS),
     }
 
 

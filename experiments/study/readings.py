@@ -76,7 +76,7 @@ class Exam(NamedTuple):
 
     @property
     def quoting(self) -> str:
-        """The text whose closing brackets and quotes are looked at: they are few, and no model trained on validation."""
+        """The text whose closing brackets and quotes are looked at: in test alone, they are few."""
         return _quoting(self.corpus)
 
     @property
