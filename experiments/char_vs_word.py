@@ -175,6 +175,7 @@ def conclude(out: Path, config: Config, study: Study, found: dict[str, Any]) -> 
         "seconds": sum(record["seconds"] for model in found["models"].values() for record in model["seeds"]),
     }
     write_json(out / "results.json", results)
+    results = read_json(out / "results.json")  # as `experiments.report` will have it
     draw_curves(results, out / "learning_curves.png")
     write_page(results, out / "report.html")
     show(results, repeats_valid=corpus.valid is corpus.test)
