@@ -64,7 +64,7 @@ def command() -> str:
 def module() -> str:
     """The experiment that this process runs."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name if spec else Path(sys.argv[0]).stem
+    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
 
 
 def flags_given() -> set[str]:

@@ -36,6 +36,8 @@ def plain(value: float) -> str:
 
 def three(value: float) -> str:
     """Three digits, the last ones even if they are zero: the ends of an interval are then of one length."""
+    if abs(value) < 0.001:
+        return _signed(f"{value:.4f}".replace("-0.0000", "0.0000"))
     return count(value) if abs(value) >= 100 else _signed(f"{value:#.3g}")
 
 

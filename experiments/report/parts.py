@@ -27,6 +27,11 @@ class Figure(NamedTuple):
     open: bool = False
     """The table is shown, not folded away."""
 
+    @property
+    def empty(self) -> bool:
+        """It was not measured."""
+        return not (self.chart or self.table)
+
 
 class Section(NamedTuple):
     """A part of the page under a heading of its own."""
@@ -43,7 +48,7 @@ class Section(NamedTuple):
     @property
     def empty(self) -> bool:
         """Nothing of it was measured."""
-        return not self.extra and not any(figure.chart or figure.table for figure in self.figures)
+        return not self.extra and all(figure.empty for figure in self.figures)
 
 
 class Model(NamedTuple):

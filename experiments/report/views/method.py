@@ -34,7 +34,7 @@ def method(results: dict[str, Any]) -> Section:
         "Method",
         "Method",
         "What was held equal, so that one who expects the opposite may accept it.",
-        (_tuning(results),),
+        [tried for tried in (_tuning(results),) if not tried.empty],
         extra,
     )
 

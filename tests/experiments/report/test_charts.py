@@ -24,7 +24,7 @@ def test_numbers_are_written_in_one_way():
     assert [percent(0.117), percent(0.0003), percent(0)] == ["11.7%", "0.03%", "0.0%"]
     assert [short(999), short(42_000), short(1_234_567), short(3e13)] == ["999", "42k", "1.23M", "30T"]
     assert [size(0), size(512), size(2_500_000), size(3e9)] == ["0", "0.512 kB", "2.5 MB", "3 GB"]
-    assert [three(0.12), three(-0.0123), three(1234.5)] == ["0.120", "−0.0123", "1,234"]
+    assert [three(0.12), three(-0.0123), three(1234.5), three(-4e-7)] == ["0.120", "−0.0123", "1,234", "0.0000"]
     assert [plain(128.0), plain(0.004)] == ["128", "0.004"]
 
 

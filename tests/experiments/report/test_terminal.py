@@ -1,5 +1,6 @@
 import io
 import json
+import webbrowser
 
 import pytest
 from hypothesis import given
@@ -58,14 +59,14 @@ def test_curves_are_drawn_of_what_there_is(results, tmp_path):
 
 def test_the_page_is_written_again_byte_for_byte(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr(report, "open_in_browser", opened.append)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     (tmp_path / "results.json").write_text(json.dumps(example()))
     report.main(report.Config(tmp_path))
     first = (tmp_path / "report.html").read_bytes()
     assert opened == []
     report.main(report.Config(tmp_path, open=True))
     assert (tmp_path / "report.html").read_bytes() == first
-    assert opened == [tmp_path / "report.html"]
+    assert opened == [(tmp_path / "report.html").as_uri()]
 
 
 @pytest.mark.parametrize(
