@@ -79,6 +79,8 @@ class Config:
     """Of each model; the preset's if not given."""
     chars: int | None = None
     """Training characters; the preset's if not given."""
+    sample_chars: int | None = None
+    """Characters that every model writes at each temperature; the preset's if not given."""
     dictionary: Path | None = None
     """Words that are not invented, one a line, beside those of the corpus; an English list if not given."""
     open: bool = False
@@ -138,7 +140,7 @@ def preset_of(config: Config) -> Preset:
     rate = ELMAN_LEARNING_RATE if config.cell == "elman" else None
     rate = rate if config.learning_rate is None else config.learning_rate
     names = {} if config.contenders is None else {"contenders": tuple(config.contenders.split(","))}
-    given = {name: getattr(config, name) for name in ("batch_size", "parameters", "chars")}
+    given = {name: getattr(config, name) for name in ("batch_size", "parameters", "chars", "sample_chars")}
     given = {name: value for name, value in given.items() if value is not None}
     require_positive(**given, **({} if rate is None else {"learning_rate": rate}))
     rates = {} if rate is None else {"learning_rates": (rate,)}

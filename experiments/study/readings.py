@@ -32,6 +32,8 @@ from experiments.study.terms import Terms
 
 SPLITS = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
+SAMPLE = 1_000
+"""Characters of a sample, or about as many."""
 BEFORE_PASSAGE = 512
 """Characters that a model reads before the passage."""
 SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 500
@@ -167,14 +169,14 @@ def _by_document(
 
 def write(trainer: Trainer, terms: Terms, seed: int) -> tuple[dict[str, list[str]], float]:
     """Samples at each temperature, and the characters a second at which the last of them came."""
-    tokens = max(1, round(terms.sample_chars / trainer.chars_per_token))
-    samples, seconds = {}, 0.0
+    tokens = max(1, round(min(terms.sample_chars, SAMPLE) / trainer.chars_per_token))
+    count, samples, seconds = -(-terms.sample_chars // SAMPLE), {}, 0.0
     for temperature in terms.temperatures:
         begun = time.perf_counter()
         filters = Filters(temperature=temperature)
         params = trainer.state.params
         samples[str(temperature)] = write_samples(
-            trainer.model, trainer.tokenizer, params, seed, terms.samples, tokens, filters
+            trainer.model, trainer.tokenizer, params, seed, count, tokens, filters
         )
         seconds = time.perf_counter() - begun
     return samples, sum(map(len, samples[str(terms.temperatures[-1])])) / seconds

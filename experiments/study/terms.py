@@ -48,9 +48,8 @@ class Terms:
     """Points of a learning curve."""
     curve_chars: int = 30_000
     """Characters of the validation text that each point is measured on."""
-    samples: int = 104
-    """At each temperature; what is left of them when the words cut at their ends are dropped is measured."""
-    sample_chars: int = 1_000
+    sample_chars: int = 104_000
+    """Written at each temperature; words cut at the end of a sample are left out of what is measured."""
     temperatures: tuple[float, ...] = (0.5, 0.8, 1.0)
     context_chars: int = 4_096
     """Target characters of the use of context."""

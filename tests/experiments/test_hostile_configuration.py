@@ -30,7 +30,7 @@ PATHS = {**dict.fromkeys(["data_dir", "init_from", "resume"], (Path, type(None))
 # What a value of the command line is held to before anything is made of it.
 CHECKS = {
     run_config.Config: run_config.check,
-    char_vs_word.Config: char_vs_word.terms_of,
+    char_vs_word.Config: char_vs_word.preset_of,
     **dict.fromkeys(
         [module.Config for module in (doctor, one_hot_vs_lookup, sample, sampling_speed, softmax_memory, speed, sunny)],
         repr,

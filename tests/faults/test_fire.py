@@ -85,7 +85,20 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_last_checkpoint_is_whole(tmp_pat
 
 
 def test_a_comparison_that_is_killed_goes_on_where_it_stood(tmp_path, record_property):
-    given = ["--preset", "quick", "--corpus", text(tmp_path), "--cell", "elman", "--chars", 60_000, "--batch-size", 8]
+    given = [
+        "--preset",
+        "quick",
+        "--corpus",
+        text(tmp_path),
+        "--cell",
+        "elman",
+        "--chars",
+        60_000,
+        "--batch-size",
+        8,
+        "--sample-chars",
+        2_000,
+    ]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert run("char_vs_word", *given, "--out", whole).returncode == 0
     process = start("char_vs_word", *given, "--out", out)
