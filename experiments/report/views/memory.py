@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.report.charts import Entry, Stack, bars, dots
 from experiments.report.fields import Estimate, estimate, figure, items, pick
-from experiments.report.formats import count, percent, short, show, show_estimate, size
+from experiments.report.formats import NOT_MEASURED, count, percent, short, show, show_estimate, size
 from experiments.report.lines import Axis, Curve, Point, lines
 from experiments.report.parts import Figure, Model, Section, models_of, table
 from experiments.report.scales import Scale
@@ -101,8 +101,10 @@ def _shares(models: Sequence[Model]) -> Figure:
 
 def _shape(record: dict[str, Any]) -> str:
     rows, columns = (figure(record, "output_layer", name) for name in ("rows", "columns"))
+    if rows is None or columns is None:
+        return NOT_MEASURED
     tied = " (tied)" if pick(record, "output_layer", "tied") else ""
-    return f"{show(count, rows)} × {show(count, columns)}{tied}"
+    return f"{count(rows)} × {count(columns)}{tied}"
 
 
 def _shares_by_vocabulary(results: dict[str, Any], share: str) -> Figure:

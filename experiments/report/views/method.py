@@ -45,8 +45,8 @@ def _terms(terms: dict[str, Any]) -> list[str]:
         "parameters": "" if parameters is None else f", {count(parameters)} within 1 %",
         "chars": "" if chars is None else f", {count(chars)}",
     }
-    size, budget = terms.get("size") or "parameters", terms.get("budget") or "chars"
-    said = [table[name].format(**known) for table, name in ((SIZES, size), (BUDGETS, budget)) if name in table]
+    found = (SIZES.get(str(terms.get("size"))), BUDGETS.get(str(terms.get("budget"))))
+    said = [sentence.format(**known) for sentence in found if sentence]
     if (span := figure(terms, "span")) is not None:
         said.append(f"The gradient goes back through the same span of text: about {plain(span)} characters.")
     return [*said, *_grid(terms)]

@@ -27,7 +27,7 @@ def samples(results: dict[str, Any]) -> Section:
         for m in models_of(results)
     ]
     extra = [(model, texts) for model, texts in found if texts]
-    lead = "Drawn, not chosen: the first samples of the first seed. They begin and end anywhere."
+    lead = "Drawn, not chosen: the first samples of the first seed at the highest temperature. They end anywhere."
     return Section("samples", "What they write", "Samples", lead, extra=extra)
 
 

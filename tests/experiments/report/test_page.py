@@ -94,6 +94,7 @@ def test_what_was_not_measured_is_said():
     assert text.count("Not measured") >= 8
     assert "diverged" in text
     assert "None" not in text
+    assert "the same number" not in text  # of what, no terms say
     assert "nan" not in text.lower().split()
 
 
