@@ -40,7 +40,7 @@ from experiments.shell import (
 from experiments.study.contender import SPLITS, prepare
 from experiments.study.presets import PRESETS, Preset
 from experiments.study.study import Study, conduct, seconds_of, study_of
-from experiments.study.terms import Budget, Size
+from experiments.study.terms import Budget, Size, Terms
 
 ELMAN_LEARNING_RATE = 5e-4
 CHANGED = {"corpus", "data_dir", "seeds", "open", "dictionary"}
@@ -116,7 +116,7 @@ def main(config: Config) -> None:
     console.print()
     out.mkdir(parents=True, exist_ok=True)
     with locked(out):
-        agree(out, config, corpus)
+        agree(out, config, corpus, preset.terms)
         conclude(out, config, study, conduct(study))
 
 
@@ -152,13 +152,16 @@ def preset_of(config: Config) -> Preset:
     return preset
 
 
-def agree(out: Path, config: Config, corpus: Corpus) -> None:
-    """Writes what is compared, on which text; with `--resume`, the text must be the one of before."""
-    path = out / "corpus.json"
+def agree(out: Path, config: Config, corpus: Corpus, terms: Terms) -> None:
+    """Writes what is compared, on which text and terms; with `--resume`, they must be those of before."""
+    path, now = out / "agreed.json", {"sha256": corpus.sha256, "terms": repr(terms)}
     if not config.resume:
-        write_json(path, {"sha256": corpus.sha256})
-    elif not path.exists() or read_json(path) != {"sha256": corpus.sha256}:
+        write_json(path, now)
+    before = read_json(path) if path.exists() else {}
+    if before.get("sha256") != now["sha256"]:
         raise InputError(f"{config.corpus} is not the text that the comparison in {out} began with: restore it")
+    if before != now:
+        raise InputError(f"the comparison in {out} is of a version with other terms: begin another with --out")
     write_config(out / "config.json", config)
 
 

@@ -20,7 +20,7 @@ from experiments.plan import validations
 from experiments.run_config import Config, plan_of
 from experiments.run_folder import Kept, open_journal, read_run
 from experiments.shell import console
-from experiments.study.terms import Contender, Terms, contenders_of, form_of
+from experiments.study.terms import Contender, Terms, contenders_of, form_of, share_out
 
 SPLITS = ("train", "valid", "test")
 TUNED = {"learning_rate", "dropout", "valid_bits_per_char"}
@@ -49,7 +49,7 @@ def prepare(corpus: Corpus, terms: Terms) -> list[Contender]:
         for split in SPLITS:
             require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
     tokens = {name: encode(tokenizer, corpus.train) for name, tokenizer in tokenizers.items()}
-    return contenders_of(forms, tokenizers, tokens, terms)
+    return share_out(contenders_of(forms, tokenizers, tokens, terms), terms)
 
 
 def tune(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: Path) -> tuple[Contender, list[Any]]:

@@ -171,7 +171,7 @@ def _direct(contender: Contender, study: Study) -> Record | None:
 
 def seconds_of(study: Study) -> float:
     """About how long everything takes on this machine, from a few steps of each contender."""
-    return sum(_seconds_of(contender, study) for contender in share_out(study.contenders, study.preset.terms))
+    return sum(_seconds_of(contender, study) for contender in study.contenders)
 
 
 def _seconds_of(contender: Contender, study: Study) -> float:

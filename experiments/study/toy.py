@@ -11,7 +11,7 @@ from charrnn_jax.text.texts import StringText
 from experiments.measures.controlled import Item, Language, choose_items, language_of, recalled, sentences
 from experiments.measures.reader import reader_of
 from experiments.study.contender import prepare, trained
-from experiments.study.terms import Contender, Terms, share_out
+from experiments.study.terms import Contender, Terms
 
 PARAMETERS = 100_000
 BATCH_SIZE = 16
@@ -36,7 +36,7 @@ def toy_of(terms: Terms) -> Toy:
     shape = {"contenders": names, "parameters": PARAMETERS, "batch_size": BATCH_SIZE, "chars": terms.controlled_chars}
     small = replace(terms, **shape, size="parameters", budget="chars", pieces=1_000, points=2)
     corpus = Corpus("controlled", train, valid, valid)
-    contenders = share_out(prepare(corpus, small), small)
+    contenders = prepare(corpus, small)
     return Toy(corpus, language, choose_items(language, rng), small, {each.name: each for each in contenders})
 
 

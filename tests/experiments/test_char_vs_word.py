@@ -39,11 +39,13 @@ MODEL_FIELDS = {
 
 
 @pytest.fixture(autouse=True)
-def _tiny(monkeypatch):
-    """Measures that take no time: what they say of a model is tested elsewhere."""
+def _tiny():
+    """Models and measures that take no time: what the measures say of a model is tested elsewhere."""
     quick = PRESETS["quick"]
-    terms = replace(quick.terms, context_chars=256, closers=2, agreement_items=4, sample_chars=400, temperatures=(1.0,))
-    monkeypatch.setitem(PRESETS, "quick", quick._replace(terms=terms))
+    sizes = {"context_chars": 256, "closers": 2, "agreement_items": 4, "sample_chars": 400}
+    PRESETS["quick"] = quick._replace(terms=replace(quick.terms, temperatures=(1.0,), **sizes))
+    yield
+    PRESETS["quick"] = quick
 
 
 @pytest.fixture
@@ -93,6 +95,10 @@ def test_a_comparison_cut_short_goes_on_in_the_middle_of_a_run(tmp_path, text, m
         main(small(text, out))
     monkeypatch.undo()
     assert taken == [0, 1, 2, 3, 4, 0, 1]
+    with monkeypatch.context() as changed:
+        changed.setitem(PRESETS, "quick", PRESETS["standard"])
+        with pytest.raises(InputError, match="other terms"):
+            main(Config(resume=out))
     with pytest.raises(InputError, match="--chars 30000 is not what the run"):
         main(Config(resume=out, chars=30_000))
     main(Config(resume=out))
