@@ -11,10 +11,10 @@ from experiments.measures.ngram import bits_per_char
 from experiments.measures.output_layer import output_share, output_share_by_vocabulary
 from experiments.study.terms import Contender
 
-VOCABULARIES = (64, 256, 1_024, 4_096, 16_384, 65_536)
+VOCABULARIES = (64, 512, 4_096, 32_768)
 HIDDEN, WINDOW, STREAMS = 128, 32, 16
 """Of the model whose costs are set against the size of its vocabulary: small, or the largest would take minutes."""
-ROUNDS = 12
+ROUNDS = 10
 """Timed steps of each kind."""
 
 

@@ -136,6 +136,8 @@ def _gain(nats: np.ndarray, sizes: Sequence[int], rng: Rng) -> Record | None:
     if FAR not in sizes:
         return None
     near, all_of_it = nats[:, sizes.index(FAR)], nats[:, -1]
+    if not near.any():  # a text that costs nothing
+        return None
     return _with_raw(near - all_of_it, near, "share", rng)
 
 

@@ -34,9 +34,9 @@ SPLITS = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
 SAMPLE = 1_000
 """Characters of a sample, or about as many."""
-BEFORE_PASSAGE = 512
+BEFORE_PASSAGE = 256
 """Characters that a model reads before the passage."""
-SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 500
+SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 400
 WORDS, NEIGHBOURS = 12, 5
 CHARACTERS_COUNTED, LEAST_OFTEN = 1_000_000, 100
 """Of the training text, the beginning, and how often a character is there that is shown."""

@@ -31,7 +31,7 @@ class Terms:
     budget: Budget = "chars"
     """Equal training characters; or the floating-point operations that the first contender's take."""
     parameters: int = 1_000_000
-    chars: int = 4_000_000
+    chars: int = 3_000_000
     """Characters of training text, repeated passes counted."""
     pieces: int = 6_000
     """The vocabulary of `word`, without the characters that spell other words."""
@@ -48,8 +48,8 @@ class Terms:
     """Points of a learning curve."""
     curve_chars: int = 30_000
     """Characters of the validation text that each point is measured on."""
-    sample_chars: int = 104_000
-    """Written at each temperature; words cut at the end of a sample are left out of what is measured."""
+    sample_chars: int = 35_000
+    """Written from each seed at each temperature: 100,000 from three, when words cut at an end are left out."""
     temperatures: tuple[float, ...] = (0.5, 0.8, 1.0)
     context_chars: int = 4_096
     """Target characters of the use of context."""
