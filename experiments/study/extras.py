@@ -1,14 +1,18 @@
 """What is found beside the comparison of trained models: costs by shape, references, the inside of a model."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from charrnn_jax.io.corpora import Corpus
+from charrnn_jax.model import score
 from experiments.measures.compression import compress
 from experiments.measures.memory import disk_bytes, memory_by_vocabulary, step_memory
 from experiments.measures.ngram import bits_per_char
-from experiments.measures.output_layer import output_share, output_share_by_vocabulary
+from experiments.measures.output_layer import compile_step, output_share, output_share_by_vocabulary
+from experiments.measures.speed import median_interval, take_turns
 from experiments.study.terms import Contender
 
 VOCABULARIES = (64, 512, 4_096, 32_768)
@@ -25,6 +29,14 @@ def costs(contender: Contender, checkpoints: Path) -> dict[str, Any]:
     disk = disk_bytes(checkpoints)
     share = output_share(model, schedule.length, schedule.batch_size, ROUNDS)
     return {"memory": {**memory, "disk": disk}, "peak_bytes": memory["peak"], "output_share": share}
+
+
+def step_seconds(contenders: Sequence[Contender]) -> dict[str, dict[str, float]]:
+    """What a step of training takes each contender: the median and its interval, of steps that took turns."""
+    steps = {}
+    for name, _, _, _, model, schedule in contenders:
+        steps[name] = compile_step(partial(score, model), model, schedule.length, schedule.batch_size)
+    return {name: median_interval(seconds) for name, seconds in take_turns(steps, ROUNDS).items()}
 
 
 def by_vocabulary(contender: Contender) -> dict[str, Any]:

@@ -63,6 +63,19 @@ def description(contender: Contender) -> Record:
     }
 
 
+def timed(model: Record, contender: Contender, step: Record) -> Record:
+    """With the speed of training, and the seconds of its curves, by the time of a step that took turns with others.
+
+    What was measured in training depends on what the machine had to do besides: a seed's `train_chars_per_second`.
+    """
+    chars = contender.chars_per_token * contender.schedule.length * contender.schedule.batch_size
+    seeds = [
+        record | {"curve": [point | {"seconds": point["step"] * step["estimate"]} for point in record["curve"]]}
+        for record in model["seeds"]
+    ]
+    return model | {"train_chars_per_second": chars / step["estimate"], "step_seconds": step, "seeds": seeds}
+
+
 def _bits(records: Sequence[Record], split: str, exam: Exam, rng: Rng) -> Record:
     """Over seeds and, for test, documents."""
     if not records:

@@ -27,7 +27,6 @@ class Preset(NamedTuple):
 PRESETS = {
     "quick": Preset(
         Terms(
-            parameters=400_000,
             chars=600_000,
             pieces=2_000,
             points=5,
@@ -44,10 +43,10 @@ PRESETS = {
     "full": Preset(
         Terms(
             contenders=("char", "word", "byte", "bpe1k", "bpe4k", "bpe16k", "word_full"),
-            parameters=2_000_000,
-            chars=5_000_000,
+            parameters=500_000,
+            chars=7_000_000,
             pieces=10_000,
-            learning_rates=(2e-3, 4e-3, 8e-3),
+            learning_rates=(4e-3, 8e-3, 1.6e-2),
             dropouts=(0.0, 0.1),
             tuning_chars=400_000,
             context_chars=8_192,

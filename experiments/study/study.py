@@ -16,8 +16,8 @@ from experiments.measures.claims import claims_of
 from experiments.measures.nonsense import Known, known_words
 from experiments.shell import console
 from experiments.study.contender import trained, tune
-from experiments.study.extras import by_vocabulary, costs, references
-from experiments.study.findings import Record, controlled_rows, differences, model_record
+from experiments.study.extras import by_vocabulary, costs, references, step_seconds
+from experiments.study.findings import Record, controlled_rows, differences, model_record, timed
 from experiments.study.presets import COMPARED, Preset
 from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read
 from experiments.study.terms import Contender, share_out
@@ -66,9 +66,11 @@ def conduct(study: Study) -> dict[str, Any]:
     records = {contender.name: records_of(contender, study) for contender in contenders}
     rng = np.random.default_rng(study.seed)
     models = {each.name: model_record(each, records[each.name], study.exam, study.known, rng) for each in contenders}
+    steps = once(study, "step_seconds", lambda: step_seconds(contenders))
     for contender in contenders:
         name = contender.name
         models[name] |= {"tuning": grids[name], **_costs(contender, study)}
+        models[name] = timed(models[name], contender, steps[name])
     for name, rows in _controlled(study, rng).items():
         models[name]["controlled"] = rows
     found = {"models": models, "differences": differences(records, study.exam, rng), **_beside(contenders[0], study)}

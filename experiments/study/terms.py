@@ -30,14 +30,14 @@ class Terms:
     """Equal parameters; or the hidden size of the first contender for all."""
     budget: Budget = "chars"
     """Equal training characters; or the floating-point operations that the first contender's take."""
-    parameters: int = 1_000_000
-    chars: int = 3_000_000
+    parameters: int = 400_000
+    chars: int = 6_000_000
     """Characters of training text, repeated passes counted."""
     pieces: int = 6_000
     """The vocabulary of `word`, without the characters that spell other words."""
     cell: str = "lstm"
     precision: Precision = "float32"
-    learning_rates: tuple[float, ...] = (4e-3,)
+    learning_rates: tuple[float, ...] = (8e-3,)
     dropouts: tuple[float, ...] = (0.0,)
     tuning_chars: int = 0
     """Training characters of each point of the grid of the two above."""
