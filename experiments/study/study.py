@@ -15,9 +15,10 @@ from experiments.json_files import read_json, write_json
 from experiments.measures.claims import claims_of
 from experiments.measures.nonsense import Known, known_words
 from experiments.shell import console
+from experiments.study.answers import Record, controlled_rows
 from experiments.study.contender import trained, tune
 from experiments.study.extras import by_vocabulary, costs, references, step_seconds
-from experiments.study.findings import Record, controlled_rows, differences, model_record, timed
+from experiments.study.findings import differences, model_record, timed
 from experiments.study.presets import COMPARED, Preset
 from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read
 from experiments.study.terms import Contender, share_out

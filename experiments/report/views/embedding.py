@@ -65,7 +65,7 @@ def _neighbours(results: dict[str, Any]) -> list[Figure]:
     for model in models_of(results):
         near = entries(model.record, "neighbours")
         rows = [(marked(word), *(_near(found, field) for field in PANELS)) for word, found in near.items()]
-        caption = "The nearest vectors by cosine, nearest first: chance before training, sense after it."
+        caption = "The nearest vectors by cosine, nearest first: before training they are chance."
         header = ("token", *PANELS.values())
         figures.append(Figure(f"Nearest neighbours: {model.name}", caption, None, table(header, rows, wide=True), True))
     return [figure for figure in figures if figure.table]

@@ -7,7 +7,8 @@ from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.text.texts import StringText
 from experiments.measures import agreement, controlled
 from experiments.measures.nonsense import known_words
-from experiments.study.findings import bits_of_documents, controlled_rows, differences, nonsense
+from experiments.study.answers import controlled_rows, nonsense
+from experiments.study.findings import bits_of_documents, differences
 from experiments.study.readings import Exam
 
 TEXT = "one two\nthree four five\nsix\n"
