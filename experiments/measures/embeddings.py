@@ -78,7 +78,10 @@ def character_map(
     characters: str,
     seed: int,
 ) -> dict[str, Any]:
-    """Characters where their rows are, before training and after, on the two principal axes of the rows after.
+    """Characters where their rows are, before training and after, each on the two principal axes of its own rows.
+
+    The axes of the trained rows would show order where there was none: a few dozen rows in hundreds of dimensions
+    have some direction in which chance had them as training left them.
 
     With `clustering`, the share of characters whose nearest neighbour is of their class, before and after, and the
     same share where classes are dealt out by chance. Characters that are no token are left out. Raises InputError
@@ -89,13 +92,13 @@ def character_map(
     classes = [class_of(character) for character in known]
     if len(set(classes)) == len(known):
         raise InputError("no two characters of a class are tokens: use the char tokenizer, or a longer text")
-    axes = principal_axes(after[rows])
     clustering = {
         "before": same_class(before[rows], classes),
         "after": same_class(after[rows], classes),
         "chance": same_class_by_chance(after[rows], classes, seed),
     }
-    places = {name: (table[rows] @ axes).tolist() for name, table in (("before", before), ("after", after))}
+    tables = {"before": before[rows], "after": after[rows]}
+    places = {name: (table @ principal_axes(table)).tolist() for name, table in tables.items()}
     return {"characters": known, "classes": classes, **places, "clustering": clustering}
 
 

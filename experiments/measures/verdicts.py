@@ -56,7 +56,11 @@ def judge(claim: Claim, tests: Sequence[Test]) -> dict[str, Any]:
         "statement": _sentence(claim, verdict, tests),
         **dict(zip(("estimate", "low", "high"), leading, strict=True)),
         "tests": [
-            {"name": test.name, "estimate": test.interval.mean, "low": test.interval.low, "high": test.interval.high}
+            {
+                "name": test.name,
+                **dict(zip(("estimate", "low", "high"), test.interval, strict=True)),
+                "exact": test.wording.counted,
+            }
             for test in tests
         ],
     }

@@ -17,8 +17,8 @@ PANELS = {"before": "before training", "after": "after training"}
 def embedding(results: dict[str, Any]) -> Section:
     """Maps and neighbours."""
     lead = (
-        "Nobody tells a model what a vowel is. The first two principal axes of its trained embedding show what it "
-        "found out; the same axes before training show that it did not know."
+        "Nobody tells a model what a vowel is. Where its characters are, on the two axes along which they spread "
+        "most, shows what it found out; the same before training shows that it did not know."
     )
     maps = [_map(name, record) for name, record in entries(results, "embedding_map").items()]
     return Section("embedding", "What the embedding learned", "Embedding", lead, (*maps, *_neighbours(results)))

@@ -52,15 +52,11 @@ def tests_of(results: dict[str, Any], claim: str) -> Figure:
     rows = []
     for test in items(results, "claims", claim, "tests"):
         found = estimate(test, "estimate")
-        rows.append((str(pick(test, "name")), show(three, found.value), _spread(found), _side(found)))
+        spread = "a count, exact" if pick(test, "exact") is True else interval(three, found)
+        rows.append((str(pick(test, "name")), show(three, found.value), spread, _side(found)))
     header = ("test", "estimate", "95 % interval", "for the claim?")
     caption = "Each figure is above zero where the claim is right. The verdict follows by the rule under Method."
     return Figure("What the verdict rests on", caption, None, table(header, rows), open=True)
-
-
-def _spread(found: Estimate) -> str:
-    exact = found.value is not None and found.low == found.high == found.value
-    return "a count, exact" if exact else interval(three, found)
 
 
 def _side(found: Estimate) -> str:
