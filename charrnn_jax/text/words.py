@@ -1,7 +1,6 @@
 """Words as a reader sees them, whatever the tokenizer."""
 
 import re
-from collections.abc import Set
 
 import numpy as np
 
@@ -25,9 +24,3 @@ def count_words(text: str, before: str = " ") -> int:
     # As many as `text.split()` has where `before` is white space, ten times as fast.
     white = WHITE_SPACE.take(code_points(before + text), mode="clip")
     return int(np.count_nonzero(white[:-1] & ~white[1:]))
-
-
-def nonsense_rate(sample: str, known: Set[str]) -> float | None:
-    """The share of a sample's alphabetic words that are not among the known ones; None for a sample without words."""
-    words = alphabetic_words(sample)
-    return sum(word not in known for word in words) / len(words) if words else None

@@ -28,13 +28,6 @@ def embedding_of(params: Params) -> Float[np.ndarray, "V X"]:
     return np.array(params["embedding"] if "embedding" in params else params["layer_0"].W)
 
 
-def projected_embedding(params: Params) -> Float[np.ndarray, "V GH"]:
-    """What the first layer sees of each token, whatever the input mode: `embedding.fold`."""
-    layer = params["layer_0"]
-    table = np.asarray(params["embedding"]) @ layer.W if "embedding" in params else layer.W
-    return np.asarray(table) + np.asarray(layer.b)[None, :]
-
-
 def principal_axes(points: Float[np.ndarray, "N X"]) -> Float[np.ndarray, "X 2"]:
     """The two directions in which the points spread most: the first right singular vectors, centred."""
     return np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2].T

@@ -13,7 +13,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from experiments.measures.statistics import Interval, Ratio, difference, over_seeds, paired_difference, ratio
+from experiments.measures.controlled import CLASSES
+from experiments.measures.statistics import (
+    Interval,
+    Ratio,
+    difference,
+    estimate,
+    over_seeds,
+    paired_difference,
+    ratio,
+)
 
 Model: TypeAlias = Mapping[str, Any]
 """The record of a model."""
@@ -62,18 +71,31 @@ def nonsense_above_word(char: Model, word: Model, rng: np.random.Generator) -> I
 
 
 def agreement(char: Model, word: Model, rng: np.random.Generator) -> Interval | None:
-    """The accuracy of the word model over one attractor or more, less that of the character model."""
+    """The accuracy of the word model over one attractor or more, less that of the character model.
+
+    None where neither is better than chance: a model that follows the nearest noun is wrong nearly always, one that
+    guesses half of the time, and neither has looked further than the other.
+    """
     a, b = (_rows(_at(model, "agreement"), "attractors") for model in (char, word))
     hard = sorted(attractors for attractors in a.keys() & b.keys() if attractors > 0)
     some, others = (_joined([rows[k] for k in hard]) if hard else None for rows in (a, b))
-    return paired_difference(some, others, rng) if some and others else None
+    return _better(some, others, 1 / 2, rng) if some and others else None
 
 
 def controlled(char: Model, word: Model, rng: np.random.Generator) -> Interval | None:
-    """The accuracy of the word model at the longest distance that both have, less that of the character model."""
+    """The accuracy of the word model at the longest distance that both have, less that of the character model.
+
+    None where neither is better than chance.
+    """
     a, b = (_rows(_at(model, "controlled"), "distance_words") for model in (char, word))
     distances = a.keys() & b.keys()
-    return paired_difference(a[max(distances)], b[max(distances)], rng) if distances else None
+    return _better(a[max(distances)], b[max(distances)], 1 / CLASSES, rng) if distances else None
+
+
+def _better(a: Ratio, b: Ratio, chance: float, rng: np.random.Generator) -> Interval | None:
+    """b - a, where the interval of either lies above chance."""
+    known = max(estimate(figure, rng).low for figure in (a, b)) > chance
+    return paired_difference(a, b, rng) if known else None
 
 
 def context_gain(char: Model, word: Model, rng: np.random.Generator) -> Interval | None:

@@ -1,6 +1,5 @@
 """What is read off one trained model: its record."""
 
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from experiments.measures.embeddings import (
 )
 from experiments.measures.passage import surprisal
 from experiments.measures.reader import reader_of
+from experiments.measures.speed import LEAST_ROUNDS, generation_chars_per_second
 from experiments.measures.vocabulary import token_starts
 from experiments.study.terms import Terms
 
@@ -34,6 +34,8 @@ SPLITS = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
 SAMPLE = 1_000
 """Characters of a sample, or about as many."""
+TIMED = 100
+"""Tokens of a sample that is timed."""
 BEFORE_PASSAGE = 256
 """Characters that a model reads before the passage."""
 SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 400
@@ -168,18 +170,16 @@ def _by_document(
 
 
 def write(trainer: Trainer, terms: Terms, seed: int) -> tuple[dict[str, list[str]], float]:
-    """Samples at each temperature, and the characters a second at which the last of them came."""
+    """Samples at each temperature, and the characters a second that as many texts side by side grow by."""
+    model, tokenizer, params = trainer.model, trainer.tokenizer, trainer.state.params
     tokens = max(1, round(min(terms.sample_chars, SAMPLE) / trainer.chars_per_token))
-    count, samples, seconds = -(-terms.sample_chars // SAMPLE), {}, 0.0
-    for temperature in terms.temperatures:
-        begun = time.perf_counter()
-        filters = Filters(temperature=temperature)
-        params = trainer.state.params
-        samples[str(temperature)] = write_samples(
-            trainer.model, trainer.tokenizer, params, seed, count, tokens, filters
-        )
-        seconds = time.perf_counter() - begun
-    return samples, sum(map(len, samples[str(terms.temperatures[-1])])) / seconds
+    count = -(-terms.sample_chars // SAMPLE)
+    samples = {
+        str(temperature): write_samples(model, tokenizer, params, seed, count, tokens, Filters(temperature=temperature))
+        for temperature in terms.temperatures
+    }
+    speed = generation_chars_per_second(model, tokenizer, params, seed, count, min(tokens, TIMED), LEAST_ROUNDS)
+    return samples, speed["estimate"]
 
 
 def learned(trainer: Trainer, seed: int) -> dict[str, Any]:

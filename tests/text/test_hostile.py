@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import from_json, to_json, train_tokenizer
-from charrnn_jax.text.words import alphabetic_words, count_words, nonsense_rate
+from charrnn_jax.text.words import alphabetic_words, count_words
 from tests.hostile import JSON, JSON_TEXT, TEXT, altered, damaged, patiently, survives
 
 KINDS = ("char", "byte", "bpe", "word", "closed_word")
@@ -82,7 +82,7 @@ def test_a_damaged_tokenizer_is_refused_or_usable(written, text):
 def test_words_are_counted_in_anything(text):
     words = survives(alphabetic_words, text)
     assert count_words(text) >= 0
-    assert nonsense_rate(text, set(words)) in (0.0, None)
+    assert all(word and word == word.lower() for word in words)
 
 
 @patiently(1)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import from_json, to_json, train_tokenizer
-from charrnn_jax.text.words import alphabetic_words, count_words, nonsense_rate
+from charrnn_jax.text.words import alphabetic_words, count_words
 
 ANY_TEXT = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("ab \n'’é\ud800\udc00")))
 OPEN = pytest.mark.parametrize("kind", ["char", "byte", "bpe", "word"])
@@ -142,5 +142,3 @@ def test_pieces_must_be_positive():
 def test_words_as_a_reader_sees_them():
     assert alphabetic_words("The cat's 2 hats, naïve_X!") == ["the", "cat's", "hats", "naïve", "x"]
     assert count_words(" a b\n c") == 3
-    assert nonsense_rate("the blorp The", {"the"}) == pytest.approx(1 / 3)
-    assert nonsense_rate("12 !", {"the"}) is None

@@ -12,7 +12,8 @@ LONGEST = 1_000
 RULE = (
     "Each claim has tests, and each test a figure that is above zero where the claim is right. The claim holds where "
     "the 95 % interval of every test lies above zero; it does not hold where none reaches above zero; and it depends "
-    "in all other cases: the tests disagree, or an interval has zero inside, which decides nothing."
+    "in all other cases: the tests disagree, or an interval has zero inside, which decides nothing. A test that "
+    "neither model passes better than by chance is left out."
 )
 SIZES = {
     "parameters": "All models have the same number of parameters{parameters}: the hidden size is what fits.",

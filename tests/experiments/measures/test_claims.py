@@ -195,6 +195,14 @@ def test_easy_agreement_is_no_long_distance():
     assert claims["long_distance"]["tests"][0]["name"] == "controlled language, longest distance"
 
 
+@pytest.mark.parametrize(("char", "word", "taken"), [(0.1, 0.5, False), (0.1, 0.7, True), (0.7, 0.1, True)])
+def test_below_chance_nobody_is_ahead(char, word, taken):
+    """Who follows the nearest noun is wrong more often than who guesses: that is no more distance for the guesser."""
+    hard = [{"agreement": [{"attractors": 1, **rate(right)}]} for right in (char, word)]
+    tests = claimed({**CHAR, **hard[0]}, {**WORD, **hard[1]})["long_distance"]["tests"]
+    assert ("agreement across attractors" in [test["name"] for test in tests]) == taken
+
+
 def test_the_record_is_plain_json_without_nan():
     text = json.dumps(claimed(CHAR, WORD), allow_nan=False)
     assert math.isfinite(json.loads(text)["output_layer"]["low"])

@@ -1,12 +1,9 @@
 import json
 
-import jax
 import numpy as np
 import pytest
 
-from charrnn_jax.embedding import fold
 from charrnn_jax.errors import InputError
-from charrnn_jax.model import LanguageModel, init_params
 from charrnn_jax.text.byte import ByteTokenizer
 from charrnn_jax.text.char import CharTokenizer
 from charrnn_jax.text.texts import StringText
@@ -15,13 +12,11 @@ from experiments.measures.embeddings import (
     character_map,
     characters_of,
     class_of,
-    embedding_of,
     frequent_characters,
     frequent_words,
     neighbour_record,
     neighbours,
     principal_axes,
-    projected_embedding,
     same_class,
     same_class_by_chance,
     similarities,
@@ -130,17 +125,6 @@ def test_frequent_words_are_those_of_the_text(words):
     tokenizer, text = words
     assert frequent_words(tokenizer, tokenizer.encode(text), 5) == ["cats", "dogs"]
     assert frequent_words(tokenizer, tokenizer.encode(text + " dogs"), 1) == ["dogs"]
-
-
-@pytest.mark.parametrize("mode", ["lookup", "direct"])
-def test_what_the_first_layer_sees(mode):
-    model = LanguageModel(11, 4, 8, cell="elman", input_mode=mode)
-    params = init_params(model, jax.random.key(3))
-    layer = params["layer_0"]
-    table = embedding_of(params)
-    assert table.shape == (11, 8 if mode == "direct" else 4)
-    expected = layer.W + layer.b[None, :] if mode == "direct" else fold(params["embedding"], layer.W, layer.b)
-    np.testing.assert_allclose(projected_embedding(params), expected, atol=1e-6)
 
 
 def test_principal_axes_are_those_of_the_largest_spread():
