@@ -30,7 +30,6 @@ PRESETS = {
             chars=600_000,
             pieces=2_000,
             points=5,
-            sample_chars=104_000,
             context_chars=1_024,
             closers=25,
             agreement_items=50,

@@ -54,7 +54,12 @@ def test_the_record():
     model = LanguageModel(10, 4, 4, cell="elman")
     shares = output_share(model, T, B, rounds=6)
     whole = {"estimate": 0.75, "low": 0.75, "high": 0.75}
-    assert shares == {"parameters": parameter_share(model), "flops": flops_share(model, T, B, False), "time": whole}
+    assert shares == {
+        "parameters": parameter_share(model),
+        "flops": flops_share(model, T, B, False),
+        "time": whole,
+        "time_raw": {"numerators": [[3.0] * 6], "denominators": [[4.0] * 6]},
+    }
 
 
 @pytest.mark.usefixtures("timed")

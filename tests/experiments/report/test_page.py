@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from experiments.report.page import render, write_page
 from experiments.report.untrusted import marked, visible
 from tests.experiments.report.example import NAMES, example, hostile, minimal
-from tests.experiments.report.html import Page
+from tests.experiments.report.page_tree import Page
 from tests.hostile import TEXT
 
 NASTY = {
