@@ -107,7 +107,7 @@ def test_a_comparison_that_is_killed_goes_on_where_it_stood(tmp_path, record_pro
         code, _ = signalled(process, signal.SIGKILL)
         assert code == -signal.SIGKILL
         process = start("char_vs_word", "--resume", out)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert "char vocabulary" not in output
     one, two = (json.loads((folder / "results.json").read_text())["models"] for folder in (whole, out))
