@@ -22,7 +22,7 @@ test-latest:
 	.venv-latest/bin/python -m pytest -n 2
 
 test-faults: .venv/ready-dev
-	@echo "== the long form of the tests of faults: kills, signals, damage, hostile input (about eight minutes)"
+	@echo "== the long form of the tests of faults: kills, signals, damage, hostile input (about ten minutes)"
 	CHARRNN_FAULTS=long .venv/bin/python -m pytest -n 2 --hypothesis-profile=faults tests/faults \
 	    tests/io/test_checkpoints.py tests/io/test_hostile_corpora.py tests/text/test_hostile.py \
 	    tests/experiments/test_hostile_configuration.py
