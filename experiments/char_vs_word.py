@@ -9,7 +9,7 @@ words beside the two, and a grid of learning rates and dropouts. `--resume DIR` 
 stopped, or adds `--seeds`.
 
 Hardware: two CPU cores. Time: `quick` at most 2 minutes, `standard` at most 15, `full` at most 4 hours.
-Expected: see the README and docs/char_vs_word.md.
+Expected: see the README.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -197,7 +197,7 @@ def show(results: dict[str, Any], repeats_valid: bool) -> None:
         console.print(f"  {results['corpus']['name']} has no test part: test repeats validation.")
     for name, model in results["models"].items():
         console.print(f"\n{name} model writes", style="bold")
-        console.print(model["samples"][0][:400].strip() if model["samples"] else "nothing: it diverged", markup=False)
+        console.print(model["samples"][0][:400].strip() if model["samples"] else "nothing: it diverged")
     console.print()
     console.print(verdicts(results))
 

@@ -91,10 +91,8 @@ def trained(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: 
     tokenizer, sha256 = contender.tokenizer, corpus.sha256
     trainer = Trainer(contender.model, tokenizer, contender.tokens, contender.schedule, seed)
     journal = open_journal(config, trainer, sha256, _kept_of(config, tokenizer, sha256))
-    valid, before = (
-        encode(tokenizer, StringText(beginning(corpus.valid.read(), terms.curve_chars))),
-        journal.tally.seconds,
-    )
+    before = journal.tally.seconds
+    valid = encode(tokenizer, StringText(beginning(corpus.valid.read(), terms.curve_chars)))
     try:
         return Run(trainer, train(trainer, valid, plan_of(config), journal, contender.name, seed), "", before)
     except TrainingError as error:

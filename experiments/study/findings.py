@@ -77,8 +77,7 @@ def _bits(records: Sequence[Record], split: str, exam: Exam, rng: Rng) -> Record
 
 def bits_of_documents(records: Sequence[Record], exam: Exam) -> Ratio:
     """Bits per character of each document under each seed."""
-    ends = [*exam.borders[1:].tolist(), exam.corpus.test.chars]
-    chars = np.array(ends) - exam.borders
+    chars = [len(document) for document in exam.documents]
     return bits_per_char([record["document_nats"] for record in records], chars)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from experiments.dictionary import read_dictionary
-from experiments.fit import Trainer
 from experiments.json_files import read_json, write_json
 from experiments.measures.claims import claims_of
 from experiments.measures.nonsense import Known, known_words
@@ -26,7 +25,6 @@ from experiments.study.toy import Toy, recall, toy_of
 
 RECORD = {"seed", "curve", "train_chars_per_second", "seconds", *READINGS}
 """What is kept of a run."""
-STEPS_TIMED = 3
 READING_SECONDS = 60
 """What a trained model's readings take, about."""
 
@@ -168,23 +166,18 @@ def _inside(contenders: list[Contender], records: dict[str, list[Record]], study
 
 
 def _direct(contender: Contender, study: Study) -> Record | None:
-    run = trained(contender, study.corpus, study.preset.terms, study.seed, study.out / "direct_seed0")
+    run = trained(contender, study.corpus, study.preset.terms, study.seed, study.out / f"direct_seed{study.seed}")
     return None if run.diverged else learned(run.trainer, study.seed)["map"]
 
 
 def seconds_of(study: Study) -> float:
     """About how long everything takes on this machine, from a few steps of each contender."""
-    return sum(_seconds_of(contender, study) for contender in study.contenders)
-
-
-def _seconds_of(contender: Contender, study: Study) -> float:
-    terms, seeds = study.preset.terms, len(study.seeds_of(contender.name))
-    trainer = Trainer(contender.model, contender.tokenizer, contender.tokens, contender.schedule, study.seed)
-    trainer.take_step(0)
-    begun = time.perf_counter()
-    for n in range(STEPS_TIMED):
-        trainer.take_step(n)
-    step = (time.perf_counter() - begun) / STEPS_TIMED
+    terms, steps = study.preset.terms, step_seconds(study.contenders)
     grid = len(terms.learning_rates) * len(terms.dropouts)
-    tuning = contender.trained_on(terms.tuning_chars).schedule.steps * grid if grid > 1 else 0
-    return step * (contender.schedule.steps * seeds + tuning) + READING_SECONDS * seeds
+    total = 0.0
+    for contender in study.contenders:
+        seeds = len(study.seeds_of(contender.name))
+        tuning = contender.trained_on(terms.tuning_chars).schedule.steps * grid if grid > 1 else 0
+        trained_steps = contender.schedule.steps * seeds + tuning
+        total += steps[contender.name]["estimate"] * trained_steps + READING_SECONDS * seeds
+    return total

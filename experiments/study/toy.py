@@ -11,6 +11,7 @@ from charrnn_jax.text.texts import StringText
 from experiments.measures.controlled import Item, Language, choose_items, language_of, recalled, sentences
 from experiments.measures.reader import reader_of
 from experiments.study.contender import prepare, trained
+from experiments.study.presets import COMPARED
 from experiments.study.terms import Contender, Terms
 
 PARAMETERS = 100_000
@@ -32,7 +33,7 @@ def toy_of(terms: Terms) -> Toy:
     rng = np.random.default_rng(0)
     language = language_of(rng)
     train, valid = (StringText(sentences(language, rng, n)) for n in (terms.controlled_chars, terms.curve_chars))
-    names = tuple(name for name in ("char", "word") if name in terms.contenders)
+    names = tuple(name for name in COMPARED if name in terms.contenders)
     shape = {"contenders": names, "parameters": PARAMETERS, "batch_size": BATCH_SIZE, "chars": terms.controlled_chars}
     small = replace(terms, **shape, size="parameters", budget="chars", pieces=1_000, points=2)
     corpus = Corpus("controlled", train, valid, valid)
