@@ -20,7 +20,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.products import Precision
 from experiments import process
-from experiments.command_line import command, continued, plain, read_config, write_config
+from experiments.command_line import command_of, continued, plain, read_config, write_config
 from experiments.encoded import in_memory
 from experiments.json_files import read_json, write_json
 from experiments.report.curves import draw_curves
@@ -175,7 +175,7 @@ def conclude(out: Path, config: Config, study: Study, found: dict[str, Any]) -> 
         "terms": asdict(terms),
         **found,
         "environment": environment(config.precision),
-        "command": command(),
+        "command": command_of(replace(config, resume=None, out=None, open=False)),
         "config": plain(config),
         "seconds": sum(record["seconds"] for model in found["models"].values() for record in model["seeds"]),
     }

@@ -61,6 +61,19 @@ def command() -> str:
     return shlex.join(["python", "-m", module(), *sys.argv[1:]])
 
 
+def command_of(config: Any) -> str:
+    """The command line that begins a run with this configuration: every flag whose value is not the default."""
+    words = ["python", "-m", module()]
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if value != field.default:
+            flag = field.name.replace("_", "-")
+            words += (
+                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            )
+    return shlex.join(words)
+
+
 def module() -> str:
     """The experiment that this process runs."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)

@@ -54,14 +54,6 @@ def median_interval(values: Sequence[float]) -> dict[str, float]:
     return {"estimate": float(np.median(ordered)), "low": ordered[outside], "high": ordered[n - 1 - outside]}
 
 
-def generation_chars_per_second(
-    model: LanguageModel, tokenizer: Tokenizer, params: Params, seed: int, count: int, tokens: int, rounds: int
-) -> dict[str, float]:
-    """Characters a second while `count` texts of so many tokens are written at once, compilation left out."""
-    write = compile_writing(model, tokenizer, params, seed, count, tokens)
-    return chars_per_second(write, tokenizer, rounds)
-
-
 def compile_writing(
     model: LanguageModel, tokenizer: Tokenizer, params: Params, seed: int, count: int, tokens: int
 ) -> Callable[[], Array]:
@@ -71,11 +63,3 @@ def compile_writing(
     *_, sample_key = split_seed(seed)
     arguments = params, init_state(model, count), prompt, sample_key
     return partial(write.lower(*arguments).compile(), *arguments)
-
-
-def chars_per_second(
-    write: Callable[[], Array], tokenizer: Tokenizer, rounds: int, clock: Callable[[], float] = perf_counter
-) -> dict[str, float]:
-    """Of a function that draws `[N, B]` ids: the characters that those columns have, over the seconds of a call."""
-    chars = sum(int(tokenizer.lengths(column).sum()) for column in np.asarray(write()).T)
-    return median_interval([chars / seconds for seconds in take_turns({"write": write}, rounds, clock)["write"]])

@@ -6,18 +6,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from charrnn_jax.io.corpora import Corpus
-from charrnn_jax.model import score
+from charrnn_jax.model import init_params, score
 from experiments.measures.compression import compress
 from experiments.measures.memory import disk_bytes, memory_by_vocabulary, step_memory
 from experiments.measures.ngram import bits_per_char
 from experiments.measures.output_layer import compile_step, output_share, output_share_by_vocabulary
-from experiments.measures.speed import median_interval, take_turns
+from experiments.measures.speed import compile_writing, median_interval, take_turns
 from experiments.study.terms import Contender
 
 VOCABULARIES = (64, 512, 4_096, 32_768)
 HIDDEN, WINDOW, STREAMS = 128, 32, 16
 """Of the model whose costs are set against the size of its vocabulary: small, or the largest would take minutes."""
+WRITTEN = 100
+"""Tokens of each text in a timed call."""
 ROUNDS = 10
 """Timed steps of each kind."""
 
@@ -37,6 +41,16 @@ def step_seconds(contenders: Sequence[Contender]) -> dict[str, dict[str, float]]
     for name, _, _, _, model, schedule in contenders:
         steps[name] = compile_step(partial(score, model), model, schedule.length, schedule.batch_size)
     return {name: median_interval(seconds) for name, seconds in take_turns(steps, ROUNDS).items()}
+
+
+def writing_seconds(contenders: Sequence[Contender], texts: int) -> dict[str, dict[str, float]]:
+    """The same of writing a token of so many texts side by side: what is written has no part in it."""
+    writing = {}
+    for name, _, tokenizer, _, model, _ in contenders:
+        params = init_params(model, jax.random.key(0))
+        writing[name] = compile_writing(model, tokenizer, params, 0, texts, WRITTEN)
+    turns = take_turns(writing, ROUNDS)
+    return {name: median_interval([each / WRITTEN for each in seconds]) for name, seconds in turns.items()}
 
 
 def by_vocabulary(contender: Contender) -> dict[str, Any]:

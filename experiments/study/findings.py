@@ -28,7 +28,7 @@ def model_record(contender: Contender, records: Sequence[Record], exam: Exam, kn
     return {
         **description(contender),
         "bits_per_char": {split: _bits(trained, split, exam, rng) for split in SPLITS},
-        **{name: _mean(records, name) for name in ("train_chars_per_second", "generation_chars_per_second", "seconds")},
+        **{name: _mean(records, name) for name in ("written_chars_per_token", "seconds")},
         **(answers(trained, exam, known, rng) if trained else {"nonsense_word_rate": None, "samples": []}),
         "seeds": [{name: value for name, value in record.items() if name not in HEAVY} for record in records],
     }
@@ -53,17 +53,25 @@ def description(contender: Contender) -> Record:
     }
 
 
-def timed(model: Record, contender: Contender, step: Record) -> Record:
-    """With the speed of training, and the seconds of its curves, by the time of a step that took turns with others.
+def timed(model: Record, contender: Contender, step: Record, texts: int, writing: Record) -> Record:
+    """With speeds and the seconds of its curves, by the time of a step of training, and of writing a token of so many
+    texts, which both took turns with those of others.
 
     What was measured in training depends on what the machine had to do besides: a seed's `train_chars_per_second`.
     """
+    written = model["written_chars_per_token"]
     chars = contender.chars_per_token * contender.schedule.length * contender.schedule.batch_size
     seeds = [
         record | {"curve": [point | {"seconds": point["step"] * step["estimate"]} for point in record["curve"]]}
         for record in model["seeds"]
     ]
-    return model | {"train_chars_per_second": chars / step["estimate"], "step_seconds": step, "seeds": seeds}
+    return model | {
+        "train_chars_per_second": chars / step["estimate"],
+        "generation_chars_per_second": written and written * texts / writing["estimate"],
+        "step_seconds": step,
+        "writing_seconds": writing,
+        "seeds": seeds,
+    }
 
 
 def _bits(records: Sequence[Record], split: str, exam: Exam, rng: Rng) -> Record:

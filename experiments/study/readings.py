@@ -26,7 +26,6 @@ from experiments.measures.embeddings import (
 )
 from experiments.measures.passage import surprisal
 from experiments.measures.reader import reader_of
-from experiments.measures.speed import LEAST_ROUNDS, generation_chars_per_second
 from experiments.measures.vocabulary import token_starts
 from experiments.study.terms import Terms
 
@@ -34,8 +33,6 @@ SPLITS = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
 SAMPLE = 1_000
 """Characters of a sample, or about as many."""
-TIMED = 100
-"""Tokens of a sample that is timed."""
 BEFORE_PASSAGE = 256
 """Characters that a model reads before the passage."""
 SHORTEST_PASSAGE, LONGEST_PASSAGE = 200, 400
@@ -48,7 +45,7 @@ READINGS = (
     *FIGURES,
     "document_nats",
     "samples",
-    "generation_chars_per_second",
+    "written_chars_per_token",
     "context",
     "closers",
     "agreement",
@@ -133,12 +130,10 @@ def read(trainer: Trainer, exam: Exam, terms: Terms, seed: int) -> dict[str, Any
     tokenizer = trainer.tokenizer
     reader = reader_of(trainer.model, tokenizer, trainer.state.params)
     text = exam.corpus.test.read()
-    samples, speed = write(trainer, terms, seed)
     begin, end = exam.passage
     return {
         **score(trainer, exam),
-        "samples": samples,
-        "generation_chars_per_second": speed,
+        **write(trainer, terms, seed),
         "context": context_use(reader, text, exam.segments, exam.sizes).nats.tolist(),
         "closers": closer_probabilities(reader, exam.quoting, exam.closers).tolist(),
         "agreement": (agreement(reader, exam.agreement) > 0).tolist(),
@@ -169,17 +164,22 @@ def _by_document(
     return Score(float(nats.sum()), len(nats), tokens.words, tokens.chars), documents
 
 
-def write(trainer: Trainer, terms: Terms, seed: int) -> tuple[dict[str, list[str]], float]:
-    """Samples at each temperature, and the characters a second that as many texts side by side grow by."""
+def write(trainer: Trainer, terms: Terms, seed: int) -> dict[str, Any]:
+    """Samples at each temperature, and the characters that a token of the last has."""
     model, tokenizer, params = trainer.model, trainer.tokenizer, trainer.state.params
-    tokens = max(1, round(min(terms.sample_chars, SAMPLE) / trainer.chars_per_token))
-    count = -(-terms.sample_chars // SAMPLE)
+    count, tokens = sample_shape(terms, trainer.chars_per_token)
     samples = {
         str(temperature): write_samples(model, tokenizer, params, seed, count, tokens, Filters(temperature=temperature))
         for temperature in terms.temperatures
     }
-    speed = generation_chars_per_second(model, tokenizer, params, seed, count, min(tokens, TIMED), LEAST_ROUNDS)
-    return samples, speed["estimate"]
+    written = sum(map(len, samples[str(terms.temperatures[-1])]))
+    return {"samples": samples, "written_chars_per_token": written / (count * tokens)}
+
+
+def sample_shape(terms: Terms, chars_per_token: float) -> tuple[int, int]:
+    """How many texts are written side by side at each temperature, and the tokens of each."""
+    tokens = round(min(terms.sample_chars, SAMPLE) / chars_per_token)
+    return -(-terms.sample_chars // SAMPLE), max(1, tokens)
 
 
 def learned(trainer: Trainer, seed: int) -> dict[str, Any]:

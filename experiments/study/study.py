@@ -16,10 +16,10 @@ from experiments.measures.nonsense import Known, known_words
 from experiments.shell import console
 from experiments.study.answers import Record, controlled_rows
 from experiments.study.contender import trained, tune
-from experiments.study.extras import by_vocabulary, costs, references, step_seconds
+from experiments.study.extras import by_vocabulary, costs, references, step_seconds, writing_seconds
 from experiments.study.findings import differences, model_record, timed
 from experiments.study.presets import COMPARED, Preset
-from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read
+from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read, sample_shape
 from experiments.study.terms import Contender, share_out
 from experiments.study.toy import Toy, recall, toy_of
 
@@ -65,11 +65,13 @@ def conduct(study: Study) -> dict[str, Any]:
     records = {contender.name: records_of(contender, study) for contender in contenders}
     rng = np.random.default_rng(study.seed)
     models = {each.name: model_record(each, records[each.name], study.exam, study.known, rng) for each in contenders}
+    texts, _ = sample_shape(study.preset.terms, 1.0)
     steps = once(study, "step_seconds", lambda: step_seconds(contenders))
+    writing = once(study, "writing_seconds", lambda: writing_seconds(contenders, texts))
     for contender in contenders:
         name = contender.name
         models[name] |= {"tuning": grids[name], **_costs(contender, study)}
-        models[name] = timed(models[name], contender, steps[name])
+        models[name] = timed(models[name], contender, steps[name], texts, writing[name])
     for name, rows in _controlled(study, rng).items():
         models[name]["controlled"] = rows
     found = {"models": models, "differences": differences(records, study.exam, rng), **_beside(contenders[0], study)}
@@ -129,14 +131,13 @@ def _controlled(study: Study, rng: np.random.Generator) -> dict[str, list[Record
         return {}
     toy = toy_of(terms)
     seeds = range(study.seed, study.seed + terms.controlled_seeds)
-    return {
-        name: controlled_rows([_recalled(toy, name, seed, study) for seed in seeds], toy.items, rng)
-        for name in COMPARED
-        if name in terms.contenders
-    }
+    names = [name for name in COMPARED if name in terms.contenders]
+    right = {name: [_recalled(toy, name, seed, study) for seed in seeds] for name in names}
+    finished = {name: [run for run in runs if run is not None] for name, runs in right.items()}
+    return {name: controlled_rows(runs, toy.items, rng) for name, runs in finished.items() if runs}
 
 
-def _recalled(toy: Toy, name: str, seed: int, study: Study) -> list[bool]:
+def _recalled(toy: Toy, name: str, seed: int, study: Study) -> list[bool] | None:
     file = f"controlled_{name}_seed{seed}"
     return once(study, file, lambda: {"right": recall(toy, name, seed, study.out / file)})["right"]
 

@@ -41,9 +41,14 @@ def toy_of(terms: Terms) -> Toy:
     return Toy(corpus, language, choose_items(language, rng), small, {each.name: each for each in contenders})
 
 
-def recall(toy: Toy, name: str, seed: int, out: Path) -> list[bool]:
-    """Trains that model from the seed, or goes on with that: which of the items it then finishes right."""
+def recall(toy: Toy, name: str, seed: int, out: Path) -> list[bool] | None:
+    """Trains that model from the seed, or goes on with that: which of the items it then finishes right.
+
+    None if it diverged.
+    """
     contender = toy.contenders[name]
-    trainer = trained(contender, toy.corpus, toy.terms, seed, out).trainer
+    trainer, _, diverged, _ = trained(contender, toy.corpus, toy.terms, seed, out)
+    if diverged:
+        return None
     reader = reader_of(trainer.model, trainer.tokenizer, trainer.state.params)
     return recalled(reader, toy.language, toy.items).tolist()

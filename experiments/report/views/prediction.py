@@ -94,7 +94,7 @@ def _speeds(models: Sequence[Model]) -> Figure:
         "seconds": ("time of one seed", duration),
     }
     rows = [(m.name, *(show(form, figure(m.record, name)) for name, (_, form) in fields.items())) for m in models]
-    caption = "Training: the median step of each model, all taking turns on one machine; FLOPs are counted, not timed."
+    caption = "Medians of steps of training and of writing, all models taking turns on one machine; FLOPs are counted."
     return Figure("Speed", caption, None, table(("model", *(label for label, _ in fields.values())), rows), open=True)
 
 

@@ -6,13 +6,9 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.model import LanguageModel, init_params
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.byte import ByteTokenizer
-from charrnn_jax.text.texts import StringText
-from charrnn_jax.text.word import train_word
 from experiments import fit
 from experiments.measures.speed import (
-    chars_per_second,
     compile_writing,
-    generation_chars_per_second,
     median_interval,
     take_turns,
 )
@@ -60,20 +56,9 @@ def test_the_interval_has_the_median_as_often_as_it_says(n):
     assert 0.94 < covered < 0.99
 
 
-def test_characters_a_second_are_those_of_the_text_that_is_written():
-    tokenizer = train_word(StringText("the cat the cat"), 2)
-    cat = tokenizer.encode(" cat")
-    assert len(cat) == 1
-    watch = Watch()
-    write = watch.takes(0, 9, *[2] * 6, result=np.repeat(cat, 10).reshape(5, 2))
-    assert chars_per_second(write, tokenizer, 6, watch) == {"estimate": 20, "low": 20, "high": 20}
-
-
 def test_what_is_timed_is_what_writes_samples():
     model, tokenizer = LanguageModel(256, 8, 8), ByteTokenizer()
     params = init_params(model, jax.random.key(0))
     ids = np.asarray(compile_writing(model, tokenizer, params, 3, 2, 20)())
     written = fit.write_samples(model, tokenizer, params, 3, 2, 20, Filters())
     assert [tokenizer.decode(column) for column in ids.T] == written
-    found = generation_chars_per_second(model, tokenizer, params, 3, 2, 20, rounds=6)
-    assert 0 < found["low"] <= found["estimate"] <= found["high"]

@@ -8,8 +8,10 @@ from charrnn_jax.text.texts import StringText
 from experiments.measures import agreement, controlled
 from experiments.measures.nonsense import known_words
 from experiments.study.answers import controlled_rows, nonsense
-from experiments.study.findings import bits_of_documents, differences
+from experiments.study.contender import prepare
+from experiments.study.findings import bits_of_documents, differences, timed
 from experiments.study.readings import Exam
+from experiments.study.terms import Terms
 
 TEXT = "one two\nthree four five\nsix\n"
 BORDERS = np.array([0, 8, 24])
@@ -21,6 +23,13 @@ def exam():
     text = StringText(TEXT)
     items = [agreement.Item(n, "the law is", "the law are") for n in (0, 1, 0, 1)]
     return Exam(Corpus("c", text, text, text), BORDERS, [], np.zeros((0, 2), np.int64), [], items, (0, 0))
+
+
+@pytest.fixture
+def contender():
+    text = StringText("the cat sat on the mat and so did I\n" * 400)
+    (char,) = prepare(Corpus("cats", text, text, text), Terms(contenders=("char",), parameters=20_000, batch_size=2))
+    return char
 
 
 def record(bits, **more):
@@ -63,3 +72,18 @@ def test_accuracy_is_by_distance_and_over_seeds():
     rows = controlled_rows([[True, True, True, False], [True, True, False, False]], items, np.random.default_rng(0))
     found = [(row["distance_words"], row["distance_chars"], row["accuracy"]) for row in rows]
     assert found == [(1, 5, 1), (8, 40, 0.25)]
+
+
+def test_speeds_are_of_the_text_that_is_read_and_written(contender):
+    model = {"written_chars_per_token": 3.0, "seeds": [{"curve": [{"step": 4, "seconds": 1e9}]}]}
+    found = timed(model, contender, {"estimate": 0.5}, 10, {"estimate": 0.25})
+    T, B = contender.schedule.length, contender.schedule.batch_size
+    assert found["train_chars_per_second"] == pytest.approx(contender.chars_per_token * T * B / 0.5)
+    assert found["generation_chars_per_second"] == pytest.approx(3 * 10 / 0.25)
+    assert found["seeds"][0]["curve"][0]["seconds"] == 2
+    assert (
+        timed(model | {"written_chars_per_token": None}, contender, {"estimate": 1}, 10, {"estimate": 1})[
+            "generation_chars_per_second"
+        ]
+        is None
+    )
