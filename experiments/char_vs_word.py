@@ -23,9 +23,8 @@ from experiments import process
 from experiments.command_line import command_of, continued, plain, read_config, write_config
 from experiments.encoded import in_memory
 from experiments.json_files import read_json, write_json
-from experiments.report.curves import draw_curves
-from experiments.report.page import write_page
 from experiments.report.table import comparison_table, verdicts
+from experiments.report.writing import write_report
 from experiments.run_folder import locked
 from experiments.shell import (
     banner,
@@ -181,10 +180,9 @@ def conclude(out: Path, config: Config, study: Study, found: dict[str, Any]) -> 
     }
     write_json(out / "results.json", results)
     results = read_json(out / "results.json")  # as `experiments.report` will have it
-    draw_curves(results, out / "learning_curves.png")
-    write_page(results, out / "report.html")
+    write_report(results, out)
     show(results, repeats_valid=corpus.valid is corpus.test)
-    console.print(f"\nwrote {out}/report.html, results.json and learning_curves.png", soft_wrap=True)
+    console.print(f"\nwrote {out}/report.html, report.md, results.json and learning_curves.png", soft_wrap=True)
     if config.open:
         open_in_browser(out / "report.html")
 

@@ -1,9 +1,10 @@
-"""Writes the page of a comparison again, from its results.json.
+"""Writes the page of a comparison again, its tables in Markdown and its learning curves, from its results.json.
 
     python -m experiments.report RUN_DIR [--open]
 
-Reads RUN_DIR/results.json, as `experiments.char_vs_word` has written it, and nothing else; writes RUN_DIR/report.html.
-Hardware: any. Time: three seconds. Expected: the same page, byte for byte, from the same results.json.
+Reads RUN_DIR/results.json, as `experiments.char_vs_word` has written it, and nothing else; writes report.html,
+report.md and learning_curves.png there.
+Hardware: any. Time: five seconds. Expected: the same page, byte for byte, from the same results.json.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tyro.conf import Positional
 
 from charrnn_jax.errors import InputError
 from experiments.json_files import read_json
-from experiments.report.page import write_page
+from experiments.report.writing import write_report
 from experiments.shell import console, open_in_browser, run
 
 SCHEMA = 2
@@ -33,14 +34,14 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Writes the page."""
+    """Writes what is made of the results."""
     source, page = config.run / "results.json", config.run / "report.html"
     results = read_results(config.run)
     try:
-        write_page(results, page)
+        write_report(results, config.run)
     except DAMAGED as error:
         raise InputError(f"{source} is damaged ({type(error).__name__}: {error}): measure again") from error
-    console.print(f"wrote {page}", soft_wrap=True)
+    console.print(f"wrote {page}, report.md and learning_curves.png", soft_wrap=True)
     if config.open:
         open_in_browser(page)
 
