@@ -11,6 +11,7 @@ from charrnn_jax.cells import CELLS, State
 from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
+from charrnn_jax.initialisation import init_bias, init_output, init_table, uniform, with_forget_bias
 from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrence import Layer, init_layer, project
@@ -34,6 +35,8 @@ class LanguageModel(nn.Module):
     `dropout` is the rate on the non-recurrent connections, for calls that bring a key. `precision` is that of the
     operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has an
     NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one step.
+    `init_scale` draws every parameter uniform in ± itself; `forget_bias` is what the LSTM's forget gates start from,
+    after that.
     """
 
     vocab_size: int
@@ -46,6 +49,8 @@ class LanguageModel(nn.Module):
     dropout: float = 0.0
     precision: Precision = "float32"
     cudnn: bool = False
+    init_scale: float | None = None
+    forget_bias: float | None = None
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -54,15 +59,15 @@ class LanguageModel(nn.Module):
         if self.tied and (direct or E != H):
             raise ValueError("tied weights need an embedding layer with embed_size equal to hidden_size")
         if not direct:
-            self.table = self.param("embedding", _init_table, V, E)
+            self.table = self.param("embedding", init_table, V, E)
         input_sizes = [V if direct else E] + [H] * (self.num_layers - 1)
         self.layers: list[Layer] = [
             self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H) for i, size in enumerate(input_sizes)
         ]
         if self.tied:
-            self.output = Output(self.table.T, self.param("output", _init_bias, V))
+            self.output = Output(self.table.T, self.param("output", init_bias, V))
         else:
-            self.output = self.param("output", _init_output, H, V)
+            self.output = self.param("output", init_output, H, V)
 
     def __call__(
         self, ids: Ids, state: tuple[State, ...], key: Array | None = None
@@ -172,7 +177,12 @@ def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:
 def init_params(model: LanguageModel, key: Array) -> Params:
     """The parameters before training: a dictionary with `embedding`, `layer_0` ..., `output`."""
     ids = jnp.zeros((1, 1), jnp.int32)
-    return model.init(key, ids, ids, init_state(model, 1), method="score")["params"]
+    params: Params = model.init(key, ids, ids, init_state(model, 1), method="score")["params"]
+    if model.init_scale is not None:
+        params = uniform(key, params, model.init_scale)
+    if model.forget_bias is not None:
+        params = with_forget_bias(params, model.forget_bias, model.hidden_size)
+    return params
 
 
 def count_parameters(model: LanguageModel) -> ParameterCount:
@@ -182,18 +192,3 @@ def count_parameters(model: LanguageModel) -> ParameterCount:
     for name, part in params.items():
         counts[name.split("_")[0]] += sum(leaf.size for leaf in jax.tree.leaves(part))
     return ParameterCount(counts["embedding"], counts["layer"], counts["output"])
-
-
-def _init_table(key: Array, vocab_size: int, embed_size: int) -> Float[Array, "V E"]:
-    return jax.random.normal(key, (vocab_size, embed_size))
-
-
-def _init_bias(key: Array, vocab_size: int) -> Float[Array, "V"]:
-    del key
-    return jnp.zeros(vocab_size)
-
-
-def _init_output(key: Array, hidden_size: int, vocab_size: int) -> Output:
-    scale = hidden_size**-0.5
-    W = jax.random.uniform(key, (hidden_size, vocab_size), minval=-scale, maxval=scale)
-    return Output(W, jnp.zeros(vocab_size))

@@ -4,7 +4,7 @@ import io
 import re
 import shlex
 import sys
-from collections.abc import Set
+from collections.abc import Callable, Set
 from contextlib import redirect_stderr
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -19,15 +19,21 @@ from experiments.json_files import read_json, write_json
 Config = TypeVar("Config")
 
 
-def read_command_line(config: type[Config], description: str, default: Config | None) -> Config:
-    """The configuration that the flags ask for; `--config FILE` gives the values of those that are not there.
+def read_command_line(config: type[Config], description: str, named: Callable[[str], Config] | None = None) -> Config:
+    """The configuration that the flags ask for; `--config FILE` gives the values of those that are not there, or
+    `--recipe NAME` the configuration `named` so.
 
     Raises InputError where they cannot be read.
     """
     program, said = " ".join(["python", "-m", module()]), io.StringIO()
-    files, flags = _config_files(sys.argv[1:])
+    default, (files, flags) = None, _values_of("--config", sys.argv[1:])
+    if named:
+        names, flags = _values_of("--recipe", flags)
+        description += "\n\n--recipe NAME takes the values of a recipe; --list-recipes shows them."
+        for name in names:
+            default = named(name)
     for file in files:
-        default = read_config(file, config)
+        default = read_config(Path(file), config)
     try:
         with redirect_stderr(said):
             description += "\n\n--config FILE reruns the config.json that a run has written."
@@ -42,18 +48,18 @@ def read_command_line(config: type[Config], description: str, default: Config | 
         raise InputError(f"{error}; see {program} --help") from None
 
 
-def _config_files(words: list[str]) -> tuple[list[Path], list[str]]:
-    """The values of `--config`, and all other words."""
-    files, others = [], []
+def _values_of(flag: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """The values that come with a flag, and all other words."""
+    values, others = [], []
     rest = iter(words)
     for word in rest:
-        if word == "--config":
-            files.append(Path(next(rest, "")))
-        elif word.startswith("--config="):
-            files.append(Path(word.removeprefix("--config=")))
+        if word == flag:
+            values.append(next(rest, ""))
+        elif word.startswith(f"{flag}="):
+            values.append(word.removeprefix(f"{flag}="))
         else:
             others.append(word)
-    return files, others
+    return values, others
 
 
 def command() -> str:
@@ -137,6 +143,8 @@ def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
         if isinstance(value, str) and "\0" in value:
             raise TypeError(f"{name} is {value!r}")
         value = Path(value) if isinstance(value, str) and Path in (wanted, *get_args(wanted)) else value
+        if get_origin(wanted) is tuple and isinstance(value, list):
+            value, wanted = tuple(value), tuple
         allowed = [type(literal) for literal in get_args(wanted)] if get_origin(wanted) is Literal else get_args(wanted)
         if not isinstance(value, tuple(allowed) or wanted) or (isinstance(value, bool) and wanted is not bool):
             raise TypeError(f"{name} is {value!r}")

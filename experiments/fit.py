@@ -1,14 +1,10 @@
 """One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.stages import Wrapped
 
 from charrnn_jax.errors import InputError
@@ -24,30 +20,9 @@ from charrnn_jax.text.tokens import Tokens
 from charrnn_jax.training import EvalState, TrainState, init_train_state, make_eval_step, make_train_step
 from charrnn_jax.types import Array, Float, Params
 from experiments.process import on_nvidia
+from experiments.schedule import Schedule, make_optimizer
 
 SCORED_STREAMS = 32
-Decay = Literal["cosine", "linear", "none"]
-OnNonfinite = Literal["stop", "skip"]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long to train, and how fast."""
-
-    steps: int
-    batch_size: int
-    length: int
-    """T: the tokens through which the gradient goes back."""
-    learning_rate: float
-    warmup: int = 100
-    decay: Decay = "cosine"
-    """How the learning rate falls, to a fiftieth, after the warm-up."""
-    clip: float = 1.0
-    """The largest global norm of a gradient."""
-    on_nonfinite: OnNonfinite = "stop"
-    """What a step does whose loss or gradient is not finite."""
-    drop_state: float = 0.05
-    """The probability that a stream starts a window from the zero state."""
 
 
 class Trainer:
@@ -152,36 +127,6 @@ def require_lossless(tokenizer: Tokenizer, text: Text, name: str) -> None:
     whole = text.read()
     if tokenizer.decode(tokenizer.encode(whole)) != whole:
         raise InputError(f"{name} has words or spaces outside the closed vocabulary: use word or char")
-
-
-def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
-    """Adam on clipped gradients."""
-    optimizer = optax.chain(clip_by_norm(schedule.clip), optax.adam(learning_rate(schedule), b2=0.99))
-    return optax.apply_if_finite(optimizer, 2**31 - 1) if schedule.on_nonfinite == "skip" else optimizer
-
-
-def learning_rate(schedule: Schedule) -> optax.Schedule:
-    """By step: it rises from zero, then falls."""
-    steps, peak = max(schedule.steps, 2), schedule.learning_rate
-    warmup = max(1, min(schedule.warmup, schedule.steps // 10))
-    if schedule.decay == "cosine":
-        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, peak / 50)
-    last = peak / 50 if schedule.decay == "linear" else peak
-    fall = optax.linear_schedule(peak, last, steps - warmup)
-    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), fall], [warmup])
-
-
-def clip_by_norm(limit: float) -> optax.GradientTransformation:
-    """As `optax.clip_by_global_norm`, by one factor for all: a multiplication that XLA takes into the update.
-
-    A division for each number, as Optax has it, is kept in an array of its own: one pass over memory more.
-    """
-
-    def shorten(gradient: Params, _: Params | None) -> Params:
-        factor = jnp.minimum(1.0, limit / optax.tree.norm(gradient))
-        return jax.tree.map(lambda g: g * factor, gradient)
-
-    return optax.stateless(shorten)
 
 
 def write_samples(

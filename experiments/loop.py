@@ -12,10 +12,11 @@ import optax
 from charrnn_jax.errors import TrainingError
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokens import Tokens
-from experiments.fit import Trainer, learning_rate, write_samples
+from experiments.fit import Trainer, write_samples
 from experiments.interruption import Interrupted, finishing_steps
 from experiments.journal import Journal, Line, finite
 from experiments.plan import Plan, validations
+from experiments.schedule import learning_rate
 from experiments.shell import console, progress
 
 Said = Callable[[], int | None]

@@ -32,10 +32,11 @@ from charrnn_jax.embedding import embed_lookup, embed_one_hot
 from charrnn_jax.errors import InputError
 from charrnn_jax.types import Array, Float, Int
 from experiments.command_line import command
+from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.report.costs import PASSES, Row, draw_costs, table_of
 from experiments.report.formats import GIB
-from experiments.shell import banner, console, environment, open_out, require_positive, require_seed, run
+from experiments.shell import banner, console, open_out, require_positive, require_seed, run
 
 WAYS: dict[str, Callable[..., Array]] = {"one_hot": embed_one_hot, "lookup": embed_lookup}
 LARGEST = 2**31 - 1

@@ -1,5 +1,6 @@
 """How one training run is configured: one model on one text."""
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
@@ -8,13 +9,14 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.model import InputMode, LanguageModel
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
-from experiments.fit import Decay, OnNonfinite, Schedule
 from experiments.plan import Plan
+from experiments.schedule import ClipBy, Decay, OnNonfinite, Optimizer, Schedule
 from experiments.shell import require_positive, require_seed
 
 CellName = Literal["elman", "gru", "lstm"]
-COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "warmup", "points", "keep")
-COUNTS_FROM_ZERO = ("patience", "report_every", "save_every", "sample_chars")
+COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points", "keep")
+COUNTS_FROM_ZERO = ("warmup", "patience", "report_every", "save_every", "sample_chars")
+SHARES = ("dropout", "drop_state", "squares")
 LARGEST = 2**31 - 1
 MOST_LAYERS = 1000
 
@@ -47,6 +49,10 @@ class Config:
     """Share the embedding with the output layer: needs equal sizes."""
     dropout: float = 0.0
     """The rate on the non-recurrent connections."""
+    init_scale: float | None = None
+    """Draw every parameter uniform in ± this; without it, each part has its own."""
+    forget_bias: float | None = None
+    """What the LSTM's forget gates start from, if not as above."""
     precision: Precision = "float32"
     """Of the operands of every product; all else is float32."""
     steps: int = 2_000
@@ -55,14 +61,28 @@ class Config:
     """B: streams read side by side."""
     length: int = 64
     """Tokens through which the gradient goes back."""
+    optimizer: Optimizer = "adam"
+    """The rule of an update."""
+    squares: float = 0.99
+    """How much of the mean of squared gradients, of Adam and of RMSProp, a step keeps."""
     learning_rate: float = 4e-3
-    """The peak of Adam's learning rate."""
+    """Its peak. The loss is a mean over the tokens: for a paper's that is a sum over time, multiply by its T."""
     decay: Decay = "cosine"
-    """How the learning rate falls after the warm-up: to a fiftieth, or not at all."""
+    """How the learning rate falls after the warm-up: to a fiftieth, by steps, or not at all."""
+    decay_at: tuple[int, ...] = ()
+    """With steps: those from which on it is multiplied once more."""
+    decay_by: float = 0.5
+    """With steps: by what."""
     warmup: int = 100
     """Steps in which the learning rate rises; at most a tenth of all."""
+    weight_decay: float = 0.0
+    """So much of the weights is added to the gradient."""
     clip: float = 1.0
-    """The largest global norm of a gradient."""
+    """The largest global norm of a gradient, or its largest number."""
+    clip_by: ClipBy = "norm"
+    """Which of the two."""
+    drop_state: float = 0.05
+    """The probability that a stream starts a window from the zero state."""
     on_nonfinite: OnNonfinite = "stop"
     """What to do when a loss or a gradient is not finite: stop, or skip that update."""
     points: int = 10
@@ -107,10 +127,25 @@ def check(config: Config) -> None:
     for name, known in get_type_hints(Config).items():
         if get_origin(known) is Literal and getattr(config, name) not in get_args(known):
             raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
-    if not 0.0 <= config.dropout < 1.0:
-        raise InputError(f"--dropout is {config.dropout} and must be at least 0 and below 1")
+    for name in SHARES:
+        if not 0.0 <= getattr(config, name) < 1.0:
+            raise InputError(
+                f"--{name.replace('_', '-')} is {getattr(config, name)} and must be at least 0 and below 1"
+            )
+    _check_training(config)
     if config.tied and (config.input_mode == "direct" or config.embed_size != config.hidden_size):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
+
+
+def _check_training(config: Config) -> None:
+    """Raises InputError for values that would train otherwise than they say."""
+    require_positive(decay_by=config.decay_by, init_scale=1.0 if config.init_scale is None else config.init_scale)
+    if not 0 <= config.weight_decay < math.inf:
+        raise InputError(f"--weight-decay is {config.weight_decay} and must be at least 0 and finite")
+    if config.forget_bias is not None and (config.cell != "lstm" or not math.isfinite(config.forget_bias)):
+        raise InputError("--forget-bias is a finite number, for --cell lstm alone: leave it out")
+    if bool(config.decay_at) != (config.decay == "steps") or list(config.decay_at) != sorted(set(config.decay_at)):
+        raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises")
 
 
 def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
@@ -124,14 +159,15 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         input_mode=config.input_mode,
         tied=config.tied,
         dropout=config.dropout,
+        init_scale=config.init_scale,
+        forget_bias=config.forget_bias,
         precision=config.precision,
     )
 
 
 def schedule_of(config: Config) -> Schedule:
     """How the configuration trains."""
-    names = ("steps", "batch_size", "length", "learning_rate", "warmup", "decay", "clip", "on_nonfinite")
-    return Schedule(**{name: getattr(config, name) for name in names})
+    return Schedule(**{field.name: getattr(config, field.name) for field in fields(Schedule)})
 
 
 def plan_of(config: Config) -> Plan:

@@ -17,10 +17,11 @@ from rich import box
 from rich.table import Table
 
 from experiments.command_line import command
+from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.peers.work import TOKENS, SizeName
 from experiments.process import settings
-from experiments.shell import banner, console, environment, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, run
 from experiments.speed import take_turns, workers
 
 PROGRAMS = {"ours": "ours_sampling", "torch": "torch_sampling"}

@@ -4,7 +4,6 @@ import io
 import logging
 import math
 import os
-import platform
 import shlex
 import signal
 import sys
@@ -12,7 +11,6 @@ import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from charrnn_jax.errors import InputError, TrainingError
 from charrnn_jax.metrics import Score
 from experiments.command_line import read_command_line
+from experiments.environment import environment
 from experiments.interruption import Interrupted, terminate
 
 Config = TypeVar("Config")
@@ -32,7 +31,10 @@ console = Console(highlight=False, markup=False, emoji=False)
 
 
 def run(
-    main: Callable[[Config], None], config: type[Config], description: str | None, default: Config | None = None
+    main: Callable[[Config], None],
+    config: type[Config],
+    description: str | None,
+    named: Callable[[str], Config] | None = None,
 ) -> None:
     """Reads the command line into `config` and calls `main`; what the user can mend ends in one line and exit 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -42,7 +44,7 @@ def run(
     signal.signal(signal.SIGTERM, terminate)
     given: Any = None
     try:
-        given = read_command_line(config, (description or "").split("\n\n")[0], default)
+        given = read_command_line(config, (description or "").split("\n\n")[0], named)
         main(given)
     except BrokenPipeError:  # whoever read along has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -97,19 +99,6 @@ def require_seed(*seeds: int) -> None:
     for seed in seeds:
         if not 0 <= seed < 2**32:
             raise InputError(f"--seed is {seed} and must be from 0 to {2**32 - 1}")
-
-
-def environment(precision: str = "float32") -> dict[str, Any]:
-    """Devices, precision and versions: what a result depends on besides its command."""
-    packages = ("jax", "jaxlib", "flax", "optax", "numpy")
-    return {
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in packages},
-        "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
-        "cores": os.cpu_count(),
-        "precision": precision,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
 
 
 def banner(title: str, precision: str = "float32") -> None:

@@ -26,9 +26,10 @@ from charrnn_jax.losses import LOGITS, Output, chunked_softmax_nats, softmax_nat
 from charrnn_jax.types import Array
 from experiments import process
 from experiments.command_line import command
+from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.one_hot_vs_lookup import time_calls
-from experiments.shell import banner, console, environment, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, run
 
 MIB = 2**20
 

@@ -30,12 +30,13 @@ import numpy as np
 
 from charrnn_jax.errors import InputError
 from experiments.command_line import command
+from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
 from experiments.process import TUNABLES, on_nvidia, settings
 from experiments.report.speed import draw_ratios, speed_table
-from experiments.shell import banner, console, environment, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, run
 
 Setting = Literal["installed", "equal"]
 PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")

@@ -37,10 +37,11 @@ from charrnn_jax.text.texts import StringText
 from charrnn_jax.training import init_train_state, make_train_step
 from charrnn_jax.types import Array, Int, Params
 from experiments.command_line import command
+from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.measures.embeddings import embedding_of
 from experiments.report.embeddings import Panel, draw_embeddings
-from experiments.shell import banner, console, environment, open_out, require_positive, require_seed, run
+from experiments.shell import banner, console, open_out, require_positive, require_seed, run
 
 LECTURE = json.loads(Path(__file__).with_name("sunny_weights.json").read_text(encoding="utf-8"))
 MODES: tuple[InputMode, ...] = get_args(InputMode)

@@ -9,6 +9,7 @@ character on validation and test, falling towards the figures in the README.
 """
 
 import shlex
+import sys
 from typing import Any, NamedTuple
 
 from charrnn_jax.errors import InputError
@@ -21,13 +22,15 @@ from charrnn_jax.text.tokens import Tokens
 from experiments import process
 from experiments.command_line import command, continued, read_config
 from experiments.encoded import tokens_of
+from experiments.environment import environment
 from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
+from experiments.recipes import recipe, table_of_recipes
 from experiments.run_config import Config, check, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_state, locked, open_journal, read_run, require_run
-from experiments.shell import banner, console, environment, open_out, print_score, refuse_used, run
+from experiments.shell import banner, console, open_out, print_score, refuse_used, run
 
 
 class Run(NamedTuple):
@@ -155,4 +158,7 @@ def describe(score: Score) -> dict[str, float]:
 
 if __name__ == "__main__":
     process.prepare()
-    run(main, Config, __doc__)
+    if "--list-recipes" in sys.argv:
+        console.print(table_of_recipes())
+    else:
+        run(main, Config, __doc__, named=recipe)

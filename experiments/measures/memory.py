@@ -15,7 +15,8 @@ from charrnn_jax.model import LanguageModel, count_parameters, score
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import TrainState, make_train_step
 from charrnn_jax.types import Array, Params
-from experiments.fit import Schedule, begin, make_optimizer
+from experiments.fit import begin
+from experiments.schedule import Schedule, make_optimizer
 
 FLOAT = 4
 """Bytes of a parameter, whatever the precision of the products."""

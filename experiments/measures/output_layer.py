@@ -14,9 +14,10 @@ from charrnn_jax.model import LanguageModel, count_parameters, init_params, init
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import TrainState, init_train_state
 from charrnn_jax.types import Array, Ids, Nats, Params
-from experiments.fit import Schedule, make_optimizer, spread_training
+from experiments.fit import spread_training
 from experiments.measures.flops import flops, output_flops
 from experiments.measures.speed import median_interval, take_turns
+from experiments.schedule import Schedule, make_optimizer
 
 CHUNKS = 4
 """Into how many the vocabulary is cut for the chunked softmax of the table."""

@@ -4,9 +4,10 @@ import jax
 
 from charrnn_jax.model import LanguageModel
 from charrnn_jax.text.streams import batch_at, fold_streams
-from experiments.fit import Schedule, start_training
+from experiments.fit import start_training
 from experiments.peers.work import LEARNING_RATE, Step, Work, text_of
 from experiments.process import on_nvidia
+from experiments.schedule import Schedule
 
 
 def make_step(work: Work) -> Step:

@@ -1,1 +1,31 @@
 """One small file a named configuration; the docstring says what it costs and what it gives."""
+
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+from rich.table import Table
+
+from charrnn_jax.errors import InputError
+from experiments.run_config import Config
+
+NAMES = sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def recipe(name: str) -> Config:
+    """The configuration of that name. Raises InputError where there is none."""
+    if name not in NAMES:
+        raise InputError(f"there is no recipe {name!r}: use one of {', '.join(NAMES)}")
+    return _module(name).RECIPE
+
+
+def table_of_recipes() -> Table:
+    """Every recipe with the first line of its docstring."""
+    table = Table("recipe", "what it is", title="python -m experiments.train --recipe NAME")
+    for name in NAMES:
+        table.add_row(name, (_module(name).__doc__ or "").partition("\n")[0])
+    return table
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")

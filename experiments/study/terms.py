@@ -11,8 +11,8 @@ from charrnn_jax.products import Precision
 from charrnn_jax.text.streams import fold_streams
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from charrnn_jax.text.tokens import Tokens
-from experiments.fit import Schedule
 from experiments.measures.flops import flops_per_char
+from experiments.schedule import Schedule
 
 Size: TypeAlias = Literal["parameters", "hidden"]
 Budget: TypeAlias = Literal["chars", "compute"]

@@ -9,8 +9,9 @@ from charrnn_jax import losses
 from charrnn_jax.model import LanguageModel, count_parameters, init_params, init_state, score
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import make_train_step
-from experiments.fit import Schedule, begin, make_optimizer
+from experiments.fit import begin
 from experiments.measures.flops import Flops, flops, flops_per_char, output_flops
+from experiments.schedule import Schedule, make_optimizer
 
 CELLS = ("elman", "gru", "lstm")
 FEW, MANY = 64, 512  # of the vocabulary: fewer than tokens, and more

@@ -6,7 +6,7 @@ import pytest
 from charrnn_jax import losses
 from charrnn_jax.model import LanguageModel, count_parameters
 from charrnn_jax.text.streams import batch_at, fold_streams
-from experiments.fit import Schedule, start_training
+from experiments.fit import start_training
 from experiments.measures.memory import (
     activation_bytes,
     compile_step,
@@ -15,6 +15,7 @@ from experiments.measures.memory import (
     peak_bytes,
     step_memory,
 )
+from experiments.schedule import Schedule
 
 T, B, V, E, H = 6, 5, 11, 3, 4
 SCHEDULE = Schedule(100, B, T, 1e-3)

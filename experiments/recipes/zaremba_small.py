@@ -1,0 +1,35 @@
+"""Penn Treebank by words, the small network: Zaremba et al. (2014), Recurrent Neural Network Regularization, 4.1.
+
+Hardware: two CPU cores. Time: an hour. Published: 114.5 test perplexity per token.
+
+The paper's gradient is a sum over the 20 steps of a window: its learning rate of 1 is 20 here, its clip of 5 is 0.25.
+It is halved before each pass from the sixth on.
+"""
+
+from pathlib import Path
+
+from experiments.run_config import Config
+
+PASS = 2324  # windows of 20 tokens, in 20 streams of 929,589 tokens
+
+RECIPE = Config(
+    corpus="ptb",
+    tokenizer="closed_word",
+    embed_size=200,
+    hidden_size=200,
+    layers=2,
+    init_scale=0.1,
+    batch_size=20,
+    length=20,
+    optimizer="sgd",
+    learning_rate=20.0,
+    warmup=0,
+    decay="steps",
+    decay_at=tuple(PASS * passes for passes in range(5, 13)),
+    decay_by=0.5,
+    clip=0.25,
+    drop_state=0.0,
+    steps=13 * PASS,
+    points=13,
+    out=Path("runs/zaremba_small"),
+)

@@ -1,0 +1,71 @@
+"""How a model is trained: for how long, how fast, by which rule."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import optax
+
+from charrnn_jax.optimisers import clip_by_norm
+
+Optimizer = Literal["adam", "rmsprop", "sgd"]
+Decay = Literal["cosine", "linear", "steps", "none"]
+ClipBy = Literal["norm", "value"]
+OnNonfinite = Literal["stop", "skip"]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train, and how fast."""
+
+    steps: int
+    batch_size: int
+    length: int
+    """T: the tokens through which the gradient goes back."""
+    learning_rate: float
+    warmup: int = 100
+    decay: Decay = "cosine"
+    """How the learning rate falls after the warm-up: to a fiftieth, or by steps."""
+    decay_at: tuple[int, ...] = ()
+    """The steps from which on it is multiplied once more by `decay_by`."""
+    decay_by: float = 0.5
+    optimizer: Optimizer = "adam"
+    squares: float = 0.99
+    """How much of the mean of squared gradients, of Adam and of RMSProp, a step keeps."""
+    weight_decay: float = 0.0
+    """So much of the weights is added to the clipped gradient, as PyTorch does."""
+    clip: float = 1.0
+    """The largest global norm of a gradient, or the largest of its numbers."""
+    clip_by: ClipBy = "norm"
+    on_nonfinite: OnNonfinite = "stop"
+    """What a step does whose loss or gradient is not finite."""
+    drop_state: float = 0.05
+    """The probability that a stream starts a window from the zero state."""
+
+
+def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
+    """The rule on clipped gradients."""
+    rate, squares = learning_rate(schedule), schedule.squares
+    rules = {
+        "adam": lambda: optax.adam(rate, b2=squares),
+        "rmsprop": lambda: optax.rmsprop(rate, decay=squares, eps=1e-8, eps_in_sqrt=False),
+        "sgd": lambda: optax.sgd(rate),
+    }
+    clip = (clip_by_norm if schedule.clip_by == "norm" else optax.clip)(schedule.clip)
+    decayed = [optax.add_decayed_weights(schedule.weight_decay)] if schedule.weight_decay else []
+    optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer]())
+    return optax.apply_if_finite(optimizer, 2**31 - 1) if schedule.on_nonfinite == "skip" else optimizer
+
+
+def learning_rate(schedule: Schedule) -> optax.Schedule:
+    """By step: it rises from zero, then falls."""
+    steps, peak = max(schedule.steps, 2), schedule.learning_rate
+    warmup = min(schedule.warmup, max(1, schedule.steps // 10))
+    if schedule.decay == "cosine":
+        return optax.warmup_cosine_decay_schedule(0.0, peak, warmup, steps, peak / 50)
+    if schedule.decay == "steps":
+        drops = {step - warmup: schedule.decay_by for step in schedule.decay_at}  # a join counts from its border
+        fall = optax.piecewise_constant_schedule(peak, drops)
+    else:
+        last = peak / 50 if schedule.decay == "linear" else peak
+        fall = optax.linear_schedule(peak, last, steps - warmup)
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), fall], [warmup]) if warmup else fall
