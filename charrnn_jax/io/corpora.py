@@ -153,6 +153,17 @@ def _shakespeare(data_dir: Path | None) -> Corpus:
     return Corpus("tinyshakespeare", StringText(text[:border]), valid, valid)
 
 
+def _shakespeare_by_rows(data_dir: Path | None) -> Corpus:
+    """char-rnn's split of tiny Shakespeare for windows of 50 characters in 50 streams: of each fiftieth of the text,
+    423 windows train and the last 23 validate. It has no test part: test repeats valid."""
+    text = fetch(SHAKESPEARE, data_dir).decode("utf-8")
+    T, B, trained, windows = 50, 50, 423, 446
+    rows = [text[row * windows * T : (row + 1) * windows * T] for row in range(B)]
+    valid = StringText("".join(row[trained * T :] for row in rows))
+    train = StringText("".join(row[: trained * T] for row in rows))
+    return Corpus("tinyshakespeare-rows", train, valid, valid)
+
+
 def _closed(name: str, sources: tuple[Source, ...], data_dir: Path | None) -> Corpus:
     """Lines of white-space words. The text is each line without its outer spaces, and a line break: for Penn
     Treebank, that is the character-level text of the literature."""
@@ -189,6 +200,7 @@ def _enwik8(data_dir: Path | None) -> Corpus:
 KNOWN: dict[str, Callable[[Path | None], Corpus]] = {
     "sotu": _sotu,
     "tinyshakespeare": _shakespeare,
+    "tinyshakespeare-rows": _shakespeare_by_rows,
     "ptb": _ptb,
     "wikitext-2": _wikitext_2,
     "text8": _text8,

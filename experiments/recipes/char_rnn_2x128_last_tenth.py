@@ -1,0 +1,19 @@
+"""char-rnn's default network, 2 × 128, on tiny Shakespeare in nanoGPT's split: the last tenth validates.
+
+Paper: Karpathy (2015), char-rnn, train.lua. Hardware: two CPU cores. Time: half an hour. Published: no figure found.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.recipes import char_rnn_2x128
+
+PASS = 402  # windows of 50 characters, in 50 streams of 1,003,854
+
+RECIPE = replace(
+    char_rnn_2x128.RECIPE,
+    corpus="tinyshakespeare",
+    decay_at=tuple(PASS * passes for passes in range(10, 50)),
+    steps=50 * PASS,
+    out=Path("runs/char_rnn_2x128_last_tenth"),
+)

@@ -1,0 +1,12 @@
+"""char-rnn's larger network, 3 × 512 with dropout, on tiny Shakespeare in char-rnn's split.
+
+Paper: Karpathy (2015), char-rnn, README (`-rnn_size 512`, dropout 0.5). Hardware: one GPU, or a day on two CPU cores.
+Published: no figure found.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.recipes import char_rnn_2x128
+
+RECIPE = replace(char_rnn_2x128.RECIPE, hidden_size=512, layers=3, dropout=0.5, out=Path("runs/char_rnn_3x512"))
