@@ -41,10 +41,11 @@ def uniform(key: Array, params: Params, scale: float) -> Params:
     return jax.tree.unflatten(tree, drawn)
 
 
-def with_forget_bias(params: Params, value: float, hidden_size: int) -> Params:
+def with_forget_bias(params: Params, value: float) -> Params:
     """The same, with another bias of the LSTM's forget gate in every layer."""
 
-    def changed(part: Any) -> Any:
-        return part._replace(b=part.b.at[FORGET * hidden_size : (FORGET + 1) * hidden_size].set(value))
+    def changed(layer: Any) -> Any:
+        blocks = layer.b.reshape(4, -1)
+        return layer._replace(b=blocks.at[FORGET].set(value).reshape(-1))
 
     return {name: changed(part) if name.startswith("layer_") else part for name, part in params.items()}

@@ -1,10 +1,9 @@
 """The language model: it names parameters, and calls the functions of the other files."""
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import CELLS, State
@@ -13,9 +12,9 @@ from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.initialisation import init_bias, init_output, init_table, uniform, with_forget_bias
 from charrnn_jax.losses import Output, linear, token_nats
+from charrnn_jax.noise import Noise, Rates, noise, penalty
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrence import Layer, init_layer, project
-from charrnn_jax.regularisation import dropout
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
 
 InputMode: TypeAlias = Literal["lookup", "one_hot", "direct"]
@@ -31,12 +30,12 @@ class LanguageModel(nn.Module):
     - `direct`: as a one-hot vector, straight into the hidden layer, whose input weights do the embedding. Their
       product with a one-hot vector is one of their rows, so that no one-hot vector is ever made.
 
-    `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): it needs E = H.
-    `dropout` is the rate on the non-recurrent connections, for calls that bring a key. `precision` is that of the
-    operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has an
-    NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one step.
-    `init_scale` draws every parameter uniform in ± itself; `forget_bias` is what the LSTM's forget gates start from,
-    after that.
+    `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): the last layer has E units.
+    `dropout` is the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise.
+    `precision` is that of the operands of every product; parameters, sums, state and softmax are float32 whatever it
+    is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over
+    more than one step. `init_scale` draws every parameter uniform in ± itself; `forget_bias` is what the LSTM's forget
+    gates start from, after that.
     """
 
     vocab_size: int
@@ -47,6 +46,7 @@ class LanguageModel(nn.Module):
     input_mode: InputMode = "lookup"
     tied: bool = False
     dropout: float = 0.0
+    rates: Rates = Rates()
     precision: Precision = "float32"
     cudnn: bool = False
     init_scale: float | None = None
@@ -54,32 +54,32 @@ class LanguageModel(nn.Module):
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
-        V, E, H = self.vocab_size, self.embed_size, self.hidden_size
-        direct = self.input_mode == "direct"
-        if self.tied and (direct or E != H):
-            raise ValueError("tied weights need an embedding layer with embed_size equal to hidden_size")
-        if not direct:
+        V, E = self.vocab_size, self.embed_size
+        if self.tied and (self.input_mode == "direct" or (self.num_layers == 1 and self.hidden_size != E)):
+            raise ValueError("tied weights need an embedding layer, and a single layer embed_size equal to hidden_size")
+        if self.input_mode != "direct":
             self.table = self.param("embedding", init_table, V, E)
-        input_sizes = [V if direct else E] + [H] * (self.num_layers - 1)
+        sizes = V if self.input_mode == "direct" else E, *self.layer_sizes
         self.layers: list[Layer] = [
-            self.param(f"layer_{i}", init_layer, CELLS[self.cell], size, H) for i, size in enumerate(input_sizes)
+            self.param(f"layer_{i}", init_layer, CELLS[self.cell], *pair) for i, pair in enumerate(pairwise(sizes))
         ]
         if self.tied:
             self.output = Output(self.table.T, self.param("output", init_bias, V))
         else:
-            self.output = self.param("output", init_output, H, V)
+            self.output = self.param("output", init_output, sizes[-1], V)
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """The hidden units of each layer."""
+        last = self.embed_size if self.tied else self.hidden_size
+        return (*[self.hidden_size] * (self.num_layers - 1), last)
 
     def __call__(
         self, ids: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
-        drop = self._dropper(key)
-        last, h = self._first_layer(ids, state[0], drop)
-        states = [last]
-        for i, layer in enumerate(self.layers[1:], start=1):
-            last, h = self._layer(layer, drop(i, h), state[i])
-            states.append(last)
-        return tuple(states), drop(self.num_layers, h)
+        states, _, h = self._run(ids, state, key)
+        return states, h
 
     def logits(self, h: Float[Array, "T B H"]) -> Float[Array, "T B V"]:
         """The output layer: unnormalised log-probabilities of the next token."""
@@ -97,42 +97,63 @@ class LanguageModel(nn.Module):
         state, h = self(ids, state, key)
         return state, token_nats(self.output, h, targets, self.precision)
 
-    def _dropper(self, key: Array | None) -> Callable[[int, Array], Array]:
-        """`drop(place, x)`: dropout with the mask of that place in the network, or nothing at all."""
+    def penalised_score(
+        self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array
+    ) -> tuple[tuple[State, ...], Nats, Nats]:
+        """As `score`, and what the rates add to the loss of each target."""
+        states, raw, h = self._run(ids, state, key)
+        nats = token_nats(self.output, h, targets, self.precision)
+        return states, nats, penalty(self.rates, self.output, raw, h, targets)
 
-        def drop(place: int, x: Array) -> Array:
-            if key is None or self.dropout == 0.0:
-                return x
-            return dropout(jax.random.fold_in(key, place), self.dropout, x)
+    def _run(self, ids: Ids, state: tuple[State, ...], key: Array | None) -> tuple[tuple[State, ...], Array, Array]:
+        """The states after the last id, and the last layer's `h` before and after dropout."""
+        drawn = noise(self.rates, self.dropouts, key)
+        last, h = self._first_layer(ids, state[0], drawn)
+        states = [last]
+        for i in range(1, self.num_layers):
+            last, h = self._layer(i, drawn.drop(i, h), state[i], drawn)
+            states.append(last)
+        return tuple(states), h, drawn.drop(self.num_layers, h)
 
-        return drop
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """The rate of each connection, from that into the first layer to that out of the last."""
+        into, between = self.rates.input_dropout, self.rates.hidden_dropout
+        own = [into, *[between] * (self.num_layers - 1), None]
+        return tuple(self.dropout if rate is None else rate for rate in own)
 
-    def _first_layer(
-        self, ids: Ids, state: State, drop: Callable[[int, Array], Array]
-    ) -> tuple[State, Float[Array, "T B H"]]:
+    def _first_layer(self, ids: Ids, state: State, drawn: Noise) -> tuple[State, Float[Array, "T B H"]]:
         first = self.layers[0]
         if self.input_mode == "direct":
-            return self._recurrence(first, embed_lookup(first.W, ids) + first.b[None, None, :], state)
+            return self._recurrence(0, embed_lookup(first.W, ids) + first.b[None, None, :], state, drawn)
+        table = drawn.embedding(self.table)
         if self.folds(*ids.shape):
-            return self._recurrence(first, embed_lookup(fold(self.table, first.W, first.b, self.precision), ids), state)
+            folded = fold(table, first.W, first.b, self.precision)
+            return self._recurrence(0, embed_lookup(folded, ids), state, drawn)
         embed = embed_one_hot if self.input_mode == "one_hot" else embed_lookup
-        return self._layer(first, drop(0, embed(self.table, ids)), state)
+        return self._layer(0, drawn.drop(0, embed(table, ids)), state, drawn)
 
     def folds(self, T: int, B: int) -> bool:
         """Whether the embedding is folded into the input projection: nothing in between, and fewer rows than tokens."""
-        nothing_between = self.input_mode == "lookup" and self.dropout == 0.0 and not self._runs_on_cudnn(T)
+        nothing_between = self.input_mode == "lookup" and self.dropouts[0] == 0.0 and not self._runs_on_cudnn(T)
         return nothing_between and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
-        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1
+        zoneout = self.rates.zoneout_hidden or self.rates.zoneout_cell
+        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not zoneout
 
-    def _layer(self, layer: Layer, x: Float[Array, "T B X"], state: State) -> tuple[State, Float[Array, "T B H"]]:
+    def _layer(
+        self, i: int, x: Float[Array, "T B X"], state: State, drawn: Noise
+    ) -> tuple[State, Float[Array, "T B H"]]:
         if self._runs_on_cudnn(x.shape[0]):
-            return cudnn_lstm(layer, x, state)
-        return self._recurrence(layer, project(layer, x, self.precision), state)
+            return cudnn_lstm(drawn.weights(i, self.layers[i]), x, state)
+        return self._recurrence(i, project(self.layers[i], x, self.precision), state, drawn)
 
-    def _recurrence(self, layer: Layer, u: Float[Array, "T B GH"], state: State) -> tuple[State, Float[Array, "T B H"]]:
-        return fast_scan(CELLS[self.cell], layer, u, state, self.precision)
+    def _recurrence(
+        self, i: int, u: Float[Array, "T B GH"], state: State, drawn: Noise
+    ) -> tuple[State, Float[Array, "T B H"]]:
+        layer, kept = drawn.weights(i, self.layers[i]), drawn.kept(i, len(u), state)
+        return fast_scan(CELLS[self.cell], layer, u, state, self.precision, kept)
 
 
 def score(
@@ -148,6 +169,14 @@ def score(
     return applied
 
 
+def penalised_score(
+    model: LanguageModel, params: Params, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array
+) -> tuple[tuple[State, ...], Nats, Nats]:
+    """`LanguageModel.penalised_score` as a function of the parameters: what training differentiates."""
+    applied: Any = model.apply({"params": params}, ids, targets, state, key, method="penalised_score")
+    return applied
+
+
 def step(
     model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...]
 ) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
@@ -156,22 +185,9 @@ def step(
     return applied
 
 
-class ParameterCount(NamedTuple):
-    """How many numbers a model learns, by part."""
-
-    embedding: int
-    recurrent: int
-    output: int
-
-    @property
-    def total(self) -> int:
-        """The whole model."""
-        return sum(self)
-
-
 def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:
     """The state before the first token of `batch_size` streams: zeros, for each layer arrays of its own."""
-    return tuple(CELLS[model.cell].init(batch_size, model.hidden_size) for _ in range(model.num_layers))
+    return tuple(CELLS[model.cell].init(batch_size, size) for size in model.layer_sizes)
 
 
 def init_params(model: LanguageModel, key: Array) -> Params:
@@ -181,14 +197,5 @@ def init_params(model: LanguageModel, key: Array) -> Params:
     if model.init_scale is not None:
         params = uniform(key, params, model.init_scale)
     if model.forget_bias is not None:
-        params = with_forget_bias(params, model.forget_bias, model.hidden_size)
+        params = with_forget_bias(params, model.forget_bias)
     return params
-
-
-def count_parameters(model: LanguageModel) -> ParameterCount:
-    """Counts without allocating: shapes alone are worked out. Tied output weights count as embedding."""
-    params = jax.eval_shape(lambda: init_params(model, jax.random.key(0)))
-    counts = {"embedding": 0, "layer": 0, "output": 0}
-    for name, part in params.items():
-        counts[name.split("_")[0]] += sum(leaf.size for leaf in jax.tree.leaves(part))
-    return ParameterCount(counts["embedding"], counts["layer"], counts["output"])

@@ -53,15 +53,30 @@ def recurrent(
 
 
 def scan(
-    cell: Cell, layer: Layer, u: Float[Array, "T B GH"], state: State, precision: Precision = "float32"
+    cell: Cell,
+    layer: Layer,
+    u: Float[Array, "T B GH"],
+    state: State,
+    precision: Precision = "float32",
+    keep: State | None = None,
 ) -> tuple[State, Float[Array, "T B H"]]:
     """Runs the cell over time: the state after the last step, and the output `h` of every step.
 
-    The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`.
+    The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`. `keep` says for each field of the
+    state how much of it stays as it was before the step (`regularisation.zoneout`).
     """
 
-    def step(state: State, u: Float[Array, "B GH"]) -> tuple[State, Float[Array, "B H"]]:
-        state = cell.apply(u, recurrent(state.h, layer.R, layer.b_R, precision), state)
+    def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Float[Array, "B H"]]:
+        u, keep = x
+        after = cell.apply(u, recurrent(state.h, layer.R, layer.b_R, precision), state)
+        state = mixed(keep, state, after)
         return state, state.h
 
-    return jax.lax.scan(step, state, u)
+    return jax.lax.scan(step, state, (u, keep))
+
+
+def mixed(keep: State | None, before: State, after: State) -> State:
+    """`k · before + (1 - k) · after` in each field of the state; `after` where nothing is kept."""
+    if keep is None:
+        return after
+    return jax.tree.map(lambda k, old, new: k * old + (1 - k) * new, keep, before, after)

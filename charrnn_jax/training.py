@@ -12,8 +12,9 @@ from charrnn_jax.cells import State
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.types import Array, Bool, Float, Int, Nats, Params
 
-Score: TypeAlias = Callable[..., tuple[tuple[State, ...], Nats]]
-"""`score(params, inputs, targets, carry, key) -> (carry, nats)`; a key turns dropout on."""
+Score: TypeAlias = Callable[..., tuple]
+"""`score(params, inputs, targets, carry, key) -> (carry, nats)`; a key turns noise on. For training there may be a
+third value, of the shape of `nats`: what is added to the loss of each target, and not reported."""
 
 Gradient: TypeAlias = Callable[..., tuple[Params, tuple[Array, Array], tuple[State, ...]]]
 """`gradient_of(params, carry, batch, key) -> (gradient, (nats, scored tokens), carry)`."""
@@ -92,9 +93,10 @@ def make_gradient(score: Score, tokens: int, drop_state: float) -> Gradient:
         before = reset_where(batch.reset | dropped, carry)
 
         def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
-            carry, nats = score(params, batch.inputs, batch.targets, before, score_key)
+            carry, nats, *penalty = score(params, batch.inputs, batch.targets, before, score_key)
             total = jnp.sum(nats * batch.weights)
-            return total / tokens, (total, carry)
+            added = [jnp.sum(p * batch.weights) for p in penalty]
+            return sum(added, total) / tokens, (total, carry)
 
         (_, (total, carry)), gradient = jax.value_and_grad(loss, has_aux=True)(params)
         return gradient, (total, jnp.sum(batch.weights)), carry

@@ -9,7 +9,7 @@ from jax.stages import Wrapped
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
-from charrnn_jax.model import LanguageModel, init_params, init_state, score, step
+from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
 from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
@@ -100,7 +100,8 @@ def start_training(
 ) -> tuple[Wrapped, TrainState]:
     """The jitted step of training, and the state before the first one: both spread over the devices there are."""
     first = jax.jit(partial(begin, model, schedule))  # one program: unjitted, every operation would be one of its own
-    return spread_training(partial(score, model), schedule, step_key, first(params_key))
+    cost = penalised_score if model.rates.penalise else score
+    return spread_training(partial(cost, model), schedule, step_key, first(params_key))
 
 
 def spread_training(

@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import InputMode, LanguageModel
+from charrnn_jax.noise import Rates
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from experiments.plan import Plan
@@ -16,7 +17,9 @@ from experiments.shell import require_positive, require_seed
 CellName = Literal["elman", "gru", "lstm"]
 COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points", "keep")
 COUNTS_FROM_ZERO = ("warmup", "patience", "report_every", "save_every", "sample_chars")
-SHARES = ("dropout", "drop_state", "squares")
+SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
+SHARES += ("zoneout_cell", "label_smoothing", "drop_state", "squares")
+WEIGHTS = ("weight_decay", "activation", "temporal_activation")
 LARGEST = 2**31 - 1
 MOST_LAYERS = 1000
 
@@ -49,6 +52,26 @@ class Config:
     """Share the embedding with the output layer: needs equal sizes."""
     dropout: float = 0.0
     """The rate on the non-recurrent connections."""
+    input_dropout: float | None = None
+    """That between embedding and first layer, if another."""
+    hidden_dropout: float | None = None
+    """That between two layers, if another."""
+    locked: bool = False
+    """One mask of dropout for all steps of a window."""
+    embedding_dropout: float = 0.0
+    """The rate at which whole rows of the embedding are left out."""
+    weight_drop: float = 0.0
+    """The rate at which recurrent weights are."""
+    zoneout_hidden: float = 0.0
+    """The rate at which a unit's output stays as it was."""
+    zoneout_cell: float = 0.0
+    """The rate at which an LSTM's memory cell does."""
+    label_smoothing: float = 0.0
+    """The share of the target that is spread over the vocabulary."""
+    activation: float = 0.0
+    """The weight of the squares of what the last layer says, in the loss."""
+    temporal_activation: float = 0.0
+    """The weight of the squares of its changes."""
     init_scale: float | None = None
     """Draw every parameter uniform in ± this; without it, each part has its own."""
     forget_bias: float | None = None
@@ -133,15 +156,18 @@ def check(config: Config) -> None:
                 f"--{name.replace('_', '-')} is {getattr(config, name)} and must be at least 0 and below 1"
             )
     _check_training(config)
-    if config.tied and (config.input_mode == "direct" or config.embed_size != config.hidden_size):
+    if config.tied and (
+        config.input_mode == "direct" or (config.layers == 1 and config.embed_size != config.hidden_size)
+    ):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
 
 
 def _check_training(config: Config) -> None:
     """Raises InputError for values that would train otherwise than they say."""
     require_positive(decay_by=config.decay_by, init_scale=1.0 if config.init_scale is None else config.init_scale)
-    if not 0 <= config.weight_decay < math.inf:
-        raise InputError(f"--weight-decay is {config.weight_decay} and must be at least 0 and finite")
+    for name in WEIGHTS:
+        if not 0 <= (weight := getattr(config, name)) < math.inf:
+            raise InputError(f"--{name.replace('_', '-')} is {weight} and must be at least 0 and finite")
     if config.forget_bias is not None and (config.cell != "lstm" or not math.isfinite(config.forget_bias)):
         raise InputError("--forget-bias is a finite number, for --cell lstm alone: leave it out")
     if bool(config.decay_at) != (config.decay == "steps") or list(config.decay_at) != sorted(set(config.decay_at)):
@@ -159,6 +185,7 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         input_mode=config.input_mode,
         tied=config.tied,
         dropout=config.dropout,
+        rates=Rates(**{field.name: getattr(config, field.name) for field in fields(Rates)}),
         init_scale=config.init_scale,
         forget_bias=config.forget_bias,
         precision=config.precision,

@@ -16,7 +16,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import steps
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
-from charrnn_jax.model import count_parameters
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
 from charrnn_jax.text.tokens import Tokens
 from experiments import process

@@ -57,6 +57,20 @@ def test_values_and_gradients_are_those_of_the_plain_scan(name, T, B, H, dtype):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
+def test_what_is_kept_of_a_state_has_the_gradient_of_the_plain_scan(name):
+    with jax.enable_x64(True):
+        arguments = case(VARIANTS[name], 7, 3, 5, "float64")
+        state = arguments[2]
+        drawn = [jax.random.bernoulli(jax.random.key(k), 0.4, (7, 3, 5)) for k in range(len(state))]
+        shares = [jnp.full((7, 1, 1), 0.4) for _ in state]
+        for keep in (drawn, shares):
+            kept = type(state)(*(k.astype("float64") for k in keep))
+            ways = (partial(way, keep=kept) for way in (fast_scan, scan))
+            fast, plain = (gradients(way, VARIANTS[name], *arguments) for way in ways)
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-10), fast, plain)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
 def test_in_bfloat16_values_are_those_of_the_plain_scan_and_gradients_near_those_of_float32(name):
     arguments = case(VARIANTS[name], 12, 3, 8, "float32")
     cell = VARIANTS[name]

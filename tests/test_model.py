@@ -7,8 +7,9 @@ import pytest
 
 from charrnn_jax.cells import CELLS
 from charrnn_jax.losses import Output
-from charrnn_jax.model import LanguageModel, count_parameters, init_params, init_state, score, step
-from charrnn_jax.regularisation import dropout
+from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
+from charrnn_jax.noise import Rates
+from charrnn_jax.parameters import count_parameters
 
 V, E, H, T, B = 9, 5, 6, 7, 3
 IDS = jax.random.randint(jax.random.key(0), (T, B), 0, V)
@@ -94,15 +95,8 @@ def test_tied_output_weights_are_the_table(mode):
 
 @pytest.mark.parametrize("mode", ["direct", "lookup"])
 def test_tied_weights_need_a_table_of_the_hidden_size(mode):
-    with pytest.raises(ValueError, match="tied weights need an embedding layer with embed_size equal to hidden_size"):
+    with pytest.raises(ValueError, match="tied weights need an embedding layer, and a single layer embed_size"):
         init_params(LanguageModel(V, E, H, input_mode=mode, tied=True), jax.random.key(0))
-
-
-def test_dropout_keeps_the_expectation():
-    x = jnp.full((400, 400), 2.0)
-    dropped = dropout(jax.random.key(0), 0.3, x)
-    np.testing.assert_allclose(dropped.mean(), 2.0, atol=0.02)
-    np.testing.assert_allclose((dropped == 0).mean(), 0.3, atol=0.01)
 
 
 def test_dropout_is_off_without_a_key():
@@ -112,3 +106,90 @@ def test_dropout_is_off_without_a_key():
     np.testing.assert_allclose(score(model, params, IDS, TARGETS, init_state(model, B))[1], plain, rtol=1e-5)
     dropped = score(model, params, IDS, TARGETS, init_state(model, B), jax.random.key(1))[1]
     assert (dropped != plain).any()
+
+
+RATES = {
+    "input_dropout": 0.5,
+    "hidden_dropout": 0.5,
+    "embedding_dropout": 0.5,
+    "weight_drop": 0.5,
+    "zoneout_hidden": 0.5,
+    "zoneout_cell": 0.5,
+    "label_smoothing": 0.1,
+    "activation": 2.0,
+    "temporal_activation": 1.0,
+}
+
+
+def trained_on(model, params, key):
+    """What training differentiates: the mean nats, the mean loss, and the loss's gradient."""
+
+    def loss(params):
+        _, nats, added = penalised_score(model, params, IDS, TARGETS, init_state(model, B), key)
+        return jnp.mean(nats + added), nats
+
+    return jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_rate_changes_training_and_at_zero_not_a_bit(name):
+    plain = LanguageModel(V, E, H, 2)
+    params, key = init_params(plain, jax.random.key(6)), jax.random.key(7)
+    expected = trained_on(plain, params, key)
+    without = trained_on(plain.clone(rates=Rates(**{name: 0.0})), params, key)
+    jax.tree.map(np.testing.assert_array_equal, without, expected)
+    (loss, _), _ = trained_on(plain.clone(rates=Rates(**{name: RATES[name]})), params, key)
+    assert loss != expected[0][0]
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_noise_is_off_without_a_key_but_for_the_expectation_of_zoneout(name):
+    plain = LanguageModel(V, E, H, 2)
+    params = init_params(plain, jax.random.key(8))
+    expected, nats = (
+        score(model, params, IDS, TARGETS, init_state(plain, B))[1]
+        for model in (plain, plain.clone(rates=Rates(**{name: RATES[name]})))
+    )
+    assert bool((nats == expected).all()) == (not name.startswith("zoneout"))
+
+
+def test_the_expectation_of_zoneout_moves_by_a_share_of_the_way():
+    plain = LanguageModel(V, E, H, 1)
+    params, ids = init_params(plain, jax.random.key(9)), IDS[:1]
+    state = jax.tree.map(lambda x: x + 0.5, init_state(plain, B))
+    (whole,), _ = step(plain, params, ids, state)
+    (part,), _ = step(plain.clone(rates=Rates(zoneout_hidden=0.25, zoneout_cell=0.75)), params, ids, state)
+    np.testing.assert_allclose(part.h, 0.25 * state[0].h + 0.75 * whole.h, rtol=1e-6)
+    np.testing.assert_allclose(part.c, 0.75 * state[0].c + 0.25 * whole.c, rtol=1e-6)
+
+
+def test_a_locked_mask_is_one_for_all_steps():
+    model = LanguageModel(V, E, H, 1, dropout=0.5, rates=Rates(locked=True))
+    params, key = init_params(model, jax.random.key(10)), jax.random.key(11)
+    _, h = model.apply({"params": params}, IDS, init_state(model, B), key)
+    dropped = np.asarray(h == 0)
+    assert (dropped == dropped[:1]).all()
+    assert 0 < dropped.mean() < 1
+    assert (dropped[0, 0] != dropped[0, 1]).any()
+
+
+def test_tied_weights_give_the_last_layer_as_many_units_as_the_embedding_has():
+    model = LanguageModel(V, E, H + 3, 3, tied=True)
+    params = init_params(model, jax.random.key(12))
+    assert [params[f"layer_{i}"].R.shape[0] for i in range(3)] == [H + 3, H + 3, E]
+    states, nats = score(model, params, IDS, TARGETS, init_state(model, B))
+    assert [state.h.shape for state in states] == [(B, H + 3), (B, H + 3), (B, E)]
+    assert np.isfinite(nats).all()
+
+
+def test_initial_values_as_the_papers_have_them():
+    model = LanguageModel(V, E, H, 2, init_scale=0.1, forget_bias=1.0)
+    params = init_params(model, jax.random.key(13))
+    for i in range(2):
+        blocks = params[f"layer_{i}"].b.reshape(4, H)
+        assert (blocks[1] == 1).all()
+        params[f"layer_{i}"] = params[f"layer_{i}"]._replace(b=blocks.at[1].set(0.05))
+    flat = np.concatenate([np.ravel(x) for x in jax.tree.leaves(params)])
+    assert (np.abs(flat) <= 0.1).all()
+    assert abs(flat.mean()) < 0.01
+    assert flat.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.1)

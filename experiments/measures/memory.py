@@ -11,7 +11,8 @@ import numpy as np
 from jax.extend.core import Var
 from jax.stages import Compiled
 
-from charrnn_jax.model import LanguageModel, count_parameters, score
+from charrnn_jax.model import LanguageModel, score
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import TrainState, make_train_step
 from charrnn_jax.types import Array, Params

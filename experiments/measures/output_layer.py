@@ -10,7 +10,8 @@ import numpy as np
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.losses import Output, chunked_softmax_nats, softmax_nats
-from charrnn_jax.model import LanguageModel, count_parameters, init_params, init_state, score
+from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import TrainState, init_train_state
 from charrnn_jax.types import Array, Ids, Nats, Params

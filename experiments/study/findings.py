@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from charrnn_jax.model import count_parameters
+from charrnn_jax.parameters import count_parameters
 from experiments.measures.nonsense import Known
 from experiments.measures.statistics import (
     Interval,

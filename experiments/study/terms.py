@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from charrnn_jax.cells import CELLS
 from charrnn_jax.errors import InputError
-from charrnn_jax.model import LanguageModel, count_parameters
+from charrnn_jax.model import LanguageModel
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.products import Precision
 from charrnn_jax.text.streams import fold_streams
 from charrnn_jax.text.tokenizer import Kind, Tokenizer

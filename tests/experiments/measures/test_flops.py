@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from charrnn_jax import losses
-from charrnn_jax.model import LanguageModel, count_parameters, init_params, init_state, score
+from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import make_train_step
 from experiments.fit import begin

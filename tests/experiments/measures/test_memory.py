@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from charrnn_jax import losses
-from charrnn_jax.model import LanguageModel, count_parameters
+from charrnn_jax.model import LanguageModel
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import batch_at, fold_streams
 from experiments.fit import start_training
 from experiments.measures.memory import (

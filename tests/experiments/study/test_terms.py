@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.model import count_parameters
+from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import train_tokenizer
 from charrnn_jax.text.tokens import encode

@@ -1,0 +1,67 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from charrnn_jax.losses import Output, cross_entropy, linear
+from charrnn_jax.regularisation import (
+    activation_penalty,
+    drop_connect,
+    dropout,
+    embedding_dropout,
+    locked_dropout,
+    smoothing_penalty,
+    temporal_penalty,
+    zoneout,
+)
+
+RATE = 0.3
+X = jnp.full((40, 50, 60), 2.0)
+FLAT = X[0]
+MASKED = {
+    "dropout": (dropout, X, X.shape),
+    "locked_dropout": (locked_dropout, X, (1, 50, 60)),
+    "embedding_dropout": (embedding_dropout, FLAT, (50, 1)),
+    "drop_connect": (drop_connect, FLAT, FLAT.shape),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_the_expectation_stays_and_a_mask_has_the_shape_it_should(name):
+    function, x, shape = MASKED[name]
+    draws = np.stack([function(jax.random.key(n), RATE, x) for n in range(40)])
+    cells = 40 * np.prod(shape)  # independent draws of a mask
+    assert (draws == 0).mean() == pytest.approx(RATE, abs=4 * np.sqrt(RATE * (1 - RATE) / cells))
+    assert draws.mean() == pytest.approx(2.0, abs=4 * 2 * np.sqrt(RATE / (1 - RATE) / cells))
+    np.testing.assert_allclose(draws[draws != 0], 2 / (1 - RATE), rtol=1e-6)
+    mask = draws[0] == 0
+    whole = tuple(slice(0, size) for size in shape)
+    np.testing.assert_array_equal(mask, np.broadcast_to(mask[whole], mask.shape))
+    assert len(np.unique(mask.mean(axis=tuple(range(mask.ndim - 1))))) > 1 or shape[-1] == 1
+
+
+def test_zoneout_keeps_all_or_nothing_of_a_unit_and_its_rate_without_a_key():
+    drawn = zoneout(jax.random.key(0), RATE, 40, 50, 60)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    assert drawn.mean() == pytest.approx(RATE, abs=0.01)
+    np.testing.assert_array_equal(zoneout(None, RATE, 4, 5, 6), jnp.full((4, 1, 1), RATE))
+
+
+def test_label_smoothing_is_the_cross_entropy_of_a_smoothed_target():
+    T, B, H, V = 3, 2, 4, 7
+    h, W = jax.random.normal(jax.random.key(0), (T, B, H)), jax.random.normal(jax.random.key(1), (H, V))
+    output = Output(W, jax.random.normal(jax.random.key(2), (V,)))
+    targets = jax.random.randint(jax.random.key(3), (T, B), 0, V)
+    logits = linear(output, h)
+    smoothed = (1 - RATE) * jax.nn.one_hot(targets, V) + RATE / V
+    expected = -jnp.sum(smoothed * jax.nn.log_softmax(logits), axis=-1)
+    penalty = smoothing_penalty(RATE, output, h, targets)
+    np.testing.assert_allclose(cross_entropy(logits, targets) + penalty, expected, rtol=1e-5)
+
+
+def test_activation_penalties_are_the_means_of_squares():
+    h = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    alpha, beta = activation_penalty(2.0, jnp.asarray(h)), temporal_penalty(1.5, jnp.asarray(h))
+    assert alpha.mean() == pytest.approx(2.0 * np.mean(h**2), rel=1e-5)
+    assert beta.mean() == pytest.approx(1.5 * np.mean((h[1:] - h[:-1]) ** 2), rel=1e-5)
+    assert (temporal_penalty(1.5, jnp.asarray(h[:1])) == 0).all()
