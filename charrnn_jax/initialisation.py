@@ -1,5 +1,6 @@
 """What a model's parameters are before training."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -30,20 +31,37 @@ def init_output(key: Array, hidden_size: int, vocab_size: int) -> Output:
     return Output(W, jnp.zeros(vocab_size))
 
 
-def uniform(key: Array, params: Params, scale: float) -> Params:
-    """Every parameter, biases too, drawn anew, uniform in ±`scale`.
+@dataclass(frozen=True)
+class Initial:
+    """What else than their own the parts of a model start from, in this order."""
 
-    Zaremba et al. (2014), Recurrent Neural Network Regularization, section 4.1.
-    """
+    init_scale: float | None = None
+    """Every parameter, biases too, is uniform in ± this: Zaremba et al. (2014), section 4.1."""
+    embed_scale: float | None = None
+    """The embedding is."""
+    forget_bias: float | None = None
+    """The bias of the forget gates of LSTMs."""
+
+
+def redrawn(initial: Initial, key: Array, params: Params) -> Params:
+    """The parameters as `initial` has them."""
+    if initial.init_scale is not None:
+        params = _uniform(key, params, initial.init_scale)
+    if initial.embed_scale is not None:
+        params = {**params, "embedding": _uniform(key, params["embedding"], initial.embed_scale)}
+    if initial.forget_bias is not None:
+        params = _with_forget_bias(params, initial.forget_bias)
+    return params
+
+
+def _uniform(key: Array, params: Params, scale: float) -> Params:
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(key, len(leaves))
     drawn = [jax.random.uniform(k, x.shape, x.dtype, -scale, scale) for k, x in zip(keys, leaves, strict=True)]
     return jax.tree.unflatten(tree, drawn)
 
 
-def with_forget_bias(params: Params, value: float) -> Params:
-    """The same, with another bias of the LSTM's forget gate in every layer."""
-
+def _with_forget_bias(params: Params, value: float) -> Params:
     def changed(layer: Any) -> Any:
         blocks = layer.b.reshape(4, -1)
         return layer._replace(b=blocks.at[FORGET].set(value).reshape(-1))

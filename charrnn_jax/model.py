@@ -10,7 +10,7 @@ from charrnn_jax.cells import CELLS, State
 from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
 from charrnn_jax.fast_recurrence import fast_scan
-from charrnn_jax.initialisation import init_bias, init_output, init_table, uniform, with_forget_bias
+from charrnn_jax.initialisation import Initial, init_bias, init_output, init_table, redrawn
 from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.noise import Noise, Rates, noise, penalty
 from charrnn_jax.products import Precision
@@ -34,8 +34,7 @@ class LanguageModel(nn.Module):
     `dropout` is the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise.
     `precision` is that of the operands of every product; parameters, sums, state and softmax are float32 whatever it
     is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over
-    more than one step. `init_scale` draws every parameter uniform in ± itself; `forget_bias` is what the LSTM's forget
-    gates start from, after that.
+    more than one step. `initial` has other initial values than those that the parts draw of their own.
     """
 
     vocab_size: int
@@ -49,8 +48,7 @@ class LanguageModel(nn.Module):
     rates: Rates = Rates()
     precision: Precision = "float32"
     cudnn: bool = False
-    init_scale: float | None = None
-    forget_bias: float | None = None
+    initial: Initial = Initial()
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -194,8 +192,4 @@ def init_params(model: LanguageModel, key: Array) -> Params:
     """The parameters before training: a dictionary with `embedding`, `layer_0` ..., `output`."""
     ids = jnp.zeros((1, 1), jnp.int32)
     params: Params = model.init(key, ids, ids, init_state(model, 1), method="score")["params"]
-    if model.init_scale is not None:
-        params = uniform(key, params, model.init_scale)
-    if model.forget_bias is not None:
-        params = with_forget_bias(params, model.forget_bias)
-    return params
+    return redrawn(model.initial, key, params)

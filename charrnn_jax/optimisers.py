@@ -1,10 +1,13 @@
 """Optimisers as Optax transformations: what the papers train with, and Optax does not have as they have it."""
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from charrnn_jax.types import Params
+from charrnn_jax.types import Array, Int, Params
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
@@ -18,3 +21,55 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
         return jax.tree.map(lambda g: g * factor, gradient)
 
     return optax.stateless(shorten)
+
+
+class AveragedState(NamedTuple):
+    """What an averaged optimiser remembers."""
+
+    inner: optax.OptState
+    mean: Params
+    """Of the parameters after each update since averaging began; before, those of now, but for rounding."""
+    averaged: Int[Array, ""]
+    """How many are in the mean; 0: averaging has not begun."""
+
+
+def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same updates, and beside them the mean of the parameters, from `begin_averaging` on.
+
+    Polyak and Juditsky (1992); begun when validation says so, NT-ASGD: Merity et al. (2018), Regularizing and
+    Optimizing LSTM Language Models, algorithm 1.
+    """
+
+    def init(params: Params) -> AveragedState:
+        return AveragedState(optimizer.init(params), jax.tree.map(jnp.copy, params), jnp.zeros((), jnp.int32))
+
+    def update(updates: Params, state: Any, params: Params | None = None) -> tuple[Params, AveragedState]:
+        updates, inner = optimizer.update(updates, state.inner, params)
+        count = jnp.where(state.averaged > 0, state.averaged + 1, 0)
+        share = 1 / jnp.maximum(count, 1).astype(jnp.float32)  # the whole of it, as long as nothing is averaged
+        after = optax.apply_updates(params, updates)
+        mean = jax.tree.map(lambda mean, new: (1 - share) * mean + share * new, state.mean, after)
+        return updates, AveragedState(inner, mean, count)
+
+    return optax.GradientTransformation(init, update)
+
+
+def begin_averaging(state: AveragedState) -> AveragedState:
+    """The parameters of now are the first in the mean. A mean that has begun goes on."""
+    return state._replace(averaged=jnp.maximum(state.averaged, 1))
+
+
+def should_average(valid: Sequence[float], patience: int) -> bool:
+    """Whether the last validation is worse than the best of those more than `patience` before it.
+
+    Merity et al. (2018), algorithm 1, with n = `patience`.
+    """
+    before = valid[:-1]
+    return len(before) > patience and valid[-1] > min(before[: len(before) - patience])
+
+
+def mean_or_last(params: Params, opt_state: optax.OptState) -> Params:
+    """What an optimiser has found: the mean where there is one, the parameters of now where not."""
+    if not isinstance(opt_state, AveragedState):
+        return params
+    return jax.tree.map(lambda mean, now: jnp.where(opt_state.averaged > 0, mean, now), opt_state.mean, params)

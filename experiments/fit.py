@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from jax.stages import Wrapped
 from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
+from charrnn_jax.optimisers import begin_averaging, mean_or_last
 from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
@@ -54,7 +56,18 @@ class Trainer:
 
     def evaluate(self, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
         """The score of a text under the parameters of now; calls `between` windows, which may raise."""
-        return self.scorer.score(self.state.params, tokens, between)
+        return self.scorer.score(self.params, tokens, between)
+
+    @property
+    def params(self) -> Params:
+        """What training has found: the parameters of now or, once they are averaged, their mean."""
+        found = mean_or_last(self.state.params, self.state.opt_state)
+        return jax.tree.map(lambda x, now: jax.device_put(x, now.sharding), found, self.state.params)
+
+    def begins_averaging(self) -> None:
+        """From the next step on."""
+        averaged: Any = self.state.opt_state
+        self.goes_on_from(self.state._replace(opt_state=begin_averaging(averaged)))
 
 
 class Scorer:

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from charrnn_jax.errors import TrainingError
+from charrnn_jax.optimisers import should_average
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokens import Tokens
 from experiments.fit import Trainer, write_samples
@@ -88,6 +89,9 @@ def _due(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: s
     if plan.has_line(step):
         journal.add(_line(trainer, journal, bits, sample))
     if plan.is_point(step):
+        patience = trainer.schedule.average_after
+        if patience and should_average(validations(journal.lines), patience):
+            trainer.begins_averaging()
         _show(journal.lines[-1], plan, label)
     if plan.has_checkpoint(step) or (said() and journal.saved != step):
         _save(trainer, journal, bits)
@@ -109,7 +113,7 @@ def _save(trainer: Trainer, journal: Journal, bits: float | None) -> None:
 
 def _sample(trainer: Trainer, chars: int, seed: int) -> str:
     tokens = max(1, round(chars / trainer.chars_per_token))
-    return write_samples(trainer.model, trainer.tokenizer, trainer.state.params, seed, 1, tokens, Filters())[0]
+    return write_samples(trainer.model, trainer.tokenizer, trainer.params, seed, 1, tokens, Filters())[0]
 
 
 def _line(trainer: Trainer, journal: Journal, bits: float | None, sample: str | None) -> Line:

@@ -1,27 +1,18 @@
 """How one training run is configured: one model on one text."""
 
-import math
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
-from charrnn_jax.errors import InputError
+from charrnn_jax.initialisation import Initial
 from charrnn_jax.model import InputMode, LanguageModel
 from charrnn_jax.noise import Rates
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from experiments.plan import Plan
 from experiments.schedule import ClipBy, Decay, OnNonfinite, Optimizer, Schedule
-from experiments.shell import require_positive, require_seed
 
 CellName = Literal["elman", "gru", "lstm"]
-COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points", "keep")
-COUNTS_FROM_ZERO = ("warmup", "patience", "report_every", "save_every", "sample_chars")
-SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
-SHARES += ("zoneout_cell", "label_smoothing", "drop_state", "squares")
-WEIGHTS = ("weight_decay", "activation", "temporal_activation")
-LARGEST = 2**31 - 1
-MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True)
@@ -74,6 +65,8 @@ class Config:
     """The weight of the squares of its changes."""
     init_scale: float | None = None
     """Draw every parameter uniform in ± this; without it, each part has its own."""
+    embed_scale: float | None = None
+    """Draw the embedding uniform in ± this."""
     forget_bias: float | None = None
     """What the LSTM's forget gates start from, if not as above."""
     precision: Precision = "float32"
@@ -104,6 +97,8 @@ class Config:
     """The largest global norm of a gradient, or its largest number."""
     clip_by: ClipBy = "norm"
     """Which of the two."""
+    average_after: int = 0
+    """Validations without a better one before the parameters are averaged from there on; 0: they never are."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
     on_nonfinite: OnNonfinite = "stop"
@@ -137,43 +132,6 @@ class Config:
         return self.resume or self.out
 
 
-def check(config: Config) -> None:
-    """Raises InputError for the first value that no run can have."""
-    rates = {"learning_rate": config.learning_rate, "clip": config.clip}
-    require_positive(**{name: getattr(config, name) for name in COUNTS}, **rates)
-    require_seed(config.seed)
-    for name in (*COUNTS, *COUNTS_FROM_ZERO):
-        if not 0 <= getattr(config, name) <= LARGEST:
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(config, name)}: use 0 to {LARGEST}")
-    if config.layers > MOST_LAYERS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
-        raise InputError("--hidden-size, --embed-size or --layers is too large for any machine: use smaller ones")
-    for name, known in get_type_hints(Config).items():
-        if get_origin(known) is Literal and getattr(config, name) not in get_args(known):
-            raise InputError(f"{name} is {getattr(config, name)!r}: use {', '.join(get_args(known))}")
-    for name in SHARES:
-        if not 0.0 <= getattr(config, name) < 1.0:
-            raise InputError(
-                f"--{name.replace('_', '-')} is {getattr(config, name)} and must be at least 0 and below 1"
-            )
-    _check_training(config)
-    if config.tied and (
-        config.input_mode == "direct" or (config.layers == 1 and config.embed_size != config.hidden_size)
-    ):
-        raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
-
-
-def _check_training(config: Config) -> None:
-    """Raises InputError for values that would train otherwise than they say."""
-    require_positive(decay_by=config.decay_by, init_scale=1.0 if config.init_scale is None else config.init_scale)
-    for name in WEIGHTS:
-        if not 0 <= (weight := getattr(config, name)) < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} is {weight} and must be at least 0 and finite")
-    if config.forget_bias is not None and (config.cell != "lstm" or not math.isfinite(config.forget_bias)):
-        raise InputError("--forget-bias is a finite number, for --cell lstm alone: leave it out")
-    if bool(config.decay_at) != (config.decay == "steps") or list(config.decay_at) != sorted(set(config.decay_at)):
-        raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises")
-
-
 def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
     """The model that the configuration asks for."""
     return LanguageModel(
@@ -186,8 +144,7 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         tied=config.tied,
         dropout=config.dropout,
         rates=Rates(**{field.name: getattr(config, field.name) for field in fields(Rates)}),
-        init_scale=config.init_scale,
-        forget_bias=config.forget_bias,
+        initial=Initial(**{field.name: getattr(config, field.name) for field in fields(Initial)}),
         precision=config.precision,
     )
 

@@ -13,13 +13,15 @@ from filelock import FileLock, Timeout
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import MANIFEST, Found, Which, find, load
 from charrnn_jax.model import LanguageModel
+from charrnn_jax.optimisers import mean_or_last
 from charrnn_jax.text.tokenizer import Tokenizer, from_json, to_json
 from charrnn_jax.training import TrainState
 from charrnn_jax.types import Params
 from experiments.command_line import from_plain, plain, write_config
 from experiments.fit import Trainer, begin
 from experiments.journal import Journal
-from experiments.run_config import Config, check, model_of, schedule_of
+from experiments.run_check import check
+from experiments.run_config import Config, model_of, schedule_of
 from experiments.shell import LOCK, console
 
 SCHEMA = 2
@@ -75,6 +77,12 @@ def load_state(kept: Kept) -> TrainState:
     return load(kept.found, jax.eval_shape(partial(begin, model, schedule_of(kept.config)), jax.random.key(0)))
 
 
+def load_params(kept: Kept) -> Params:
+    """What a run has learned, in NumPy arrays: the mean of its parameters where they are averaged."""
+    state = load_state(kept)
+    return mean_or_last(state.params, state.opt_state)
+
+
 class Trained(NamedTuple):
     """What a run has learned."""
 
@@ -87,7 +95,7 @@ class Trained(NamedTuple):
 def read_trained(folder: Path, best: bool) -> Trained:
     """The model of the last checkpoint of a run, or of the best."""
     kept = read_run(folder, "best" if best else "last")
-    return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_state(kept).params, kept.found.step)
+    return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_params(kept), kept.found.step)
 
 
 def require_run(folder: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 import optax
 
-from charrnn_jax.optimisers import clip_by_norm
+from charrnn_jax.optimisers import averaged, clip_by_norm
 
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Decay = Literal["cosine", "linear", "steps", "none"]
@@ -38,6 +38,8 @@ class Schedule:
     clip_by: ClipBy = "norm"
     on_nonfinite: OnNonfinite = "stop"
     """What a step does whose loss or gradient is not finite."""
+    average_after: int = 0
+    """Validations without a better one before the parameters are averaged from there on; 0: they never are."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
 
@@ -53,7 +55,9 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     clip = (clip_by_norm if schedule.clip_by == "norm" else optax.clip)(schedule.clip)
     decayed = [optax.add_decayed_weights(schedule.weight_decay)] if schedule.weight_decay else []
     optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer]())
-    return optax.apply_if_finite(optimizer, 2**31 - 1) if schedule.on_nonfinite == "skip" else optimizer
+    if schedule.on_nonfinite == "skip":
+        optimizer = optax.apply_if_finite(optimizer, 2**31 - 1)
+    return averaged(optimizer) if schedule.average_after else optimizer
 
 
 def learning_rate(schedule: Schedule) -> optax.Schedule:

@@ -28,8 +28,9 @@ from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.recipes import recipe, table_of_recipes
-from experiments.run_config import Config, check, model_of, plan_of, schedule_of
-from experiments.run_folder import Kept, load_state, locked, open_journal, read_run, require_run
+from experiments.run_check import check
+from experiments.run_config import Config, model_of, plan_of, schedule_of
+from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
 
 
@@ -120,7 +121,7 @@ def _weights(config: Config, tokenizer: Tokenizer) -> Any:
     kept = read_run(config.init_from)
     if (model_of(kept.config, kept.tokenizer), kept.tokenizer) != (model_of(config, tokenizer), tokenizer):
         raise InputError(f"{config.init_from} has another model or tokenizer: repeat its flags, and use its text")
-    return load_state(kept).params
+    return load_params(kept)
 
 
 def finish(run: Run, lines: list[Line]) -> None:

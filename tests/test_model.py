@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn_jax.cells import CELLS
+from charrnn_jax.initialisation import Initial
 from charrnn_jax.losses import Output
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
 from charrnn_jax.noise import Rates
@@ -183,7 +184,7 @@ def test_tied_weights_give_the_last_layer_as_many_units_as_the_embedding_has():
 
 
 def test_initial_values_as_the_papers_have_them():
-    model = LanguageModel(V, E, H, 2, init_scale=0.1, forget_bias=1.0)
+    model = LanguageModel(V, E, H, 2, initial=Initial(init_scale=0.1, forget_bias=1.0))
     params = init_params(model, jax.random.key(13))
     for i in range(2):
         blocks = params[f"layer_{i}"].b.reshape(4, H)

@@ -128,7 +128,7 @@ def _sentences(corpus: Corpus, count: int) -> list[Item]:
 def read(trainer: Trainer, exam: Exam, terms: Terms, seed: int) -> dict[str, Any]:
     """What a trained model answers, in plain JSON values."""
     tokenizer = trainer.tokenizer
-    reader = reader_of(trainer.model, tokenizer, trainer.state.params)
+    reader = reader_of(trainer.model, tokenizer, trainer.params)
     text = exam.corpus.test.read()
     begin, end = exam.passage
     return {
@@ -158,7 +158,7 @@ def _by_document(
     trainer: Trainer, tokens: Tokens, borders: Int64[np.ndarray, "D"]
 ) -> tuple[Score, Float64[np.ndarray, "D"]]:
     """A token belongs to the document in which it starts."""
-    nats = trainer.scorer.surprisal(trainer.state.params, tokens)
+    nats = trainer.scorer.surprisal(trainer.params, tokens)
     firsts = np.searchsorted(token_starts(trainer.tokenizer, tokens.ids), borders)
     documents = np.add.reduceat(nats, firsts)
     return Score(float(nats.sum()), len(nats), tokens.words, tokens.chars), documents
@@ -166,7 +166,7 @@ def _by_document(
 
 def write(trainer: Trainer, terms: Terms, seed: int) -> dict[str, Any]:
     """Samples at each temperature, and the characters that a token of the last has."""
-    model, tokenizer, params = trainer.model, trainer.tokenizer, trainer.state.params
+    model, tokenizer, params = trainer.model, trainer.tokenizer, trainer.params
     count, tokens = sample_shape(terms, trainer.chars_per_token)
     samples = {
         str(temperature): write_samples(model, tokenizer, params, seed, count, tokens, Filters(temperature=temperature))
@@ -186,7 +186,7 @@ def learned(trainer: Trainer, seed: int) -> dict[str, Any]:
     """What training made of the embedding: characters in the plane, and words near words, before and after."""
     tokenizer, ids = trainer.tokenizer, trainer.streams.ids
     params_key, *_ = split_seed(seed)
-    before, after = (embedding_of(params) for params in (init_params(trainer.model, params_key), trainer.state.params))
+    before, after = (embedding_of(params) for params in (init_params(trainer.model, params_key), trainer.params))
     words = frequent_words(tokenizer, ids, WORDS)
     near = neighbour_record(tokenizer, before, after, words, NEIGHBOURS) if words else {}
     text = tokenizer.decode(ids[:CHARACTERS_COUNTED])

@@ -50,5 +50,5 @@ def recall(toy: Toy, name: str, seed: int, out: Path) -> list[bool] | None:
     trainer, _, diverged, _ = trained(contender, toy.corpus, toy.terms, seed, out)
     if diverged:
         return None
-    reader = reader_of(trainer.model, trainer.tokenizer, trainer.state.params)
+    reader = reader_of(trainer.model, trainer.tokenizer, trainer.params)
     return recalled(reader, toy.language, toy.items).tolist()
