@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from experiments.report.formats import Form, on_axis
 
+TINY = 1e-300
+"""Below it, a figure is nothing: a part of it may not be a number above zero any more."""
+
 
 class Scale(NamedTuple):
     """An axis from `low` to `high`, linear or logarithmic."""
@@ -34,7 +37,7 @@ class Tick(NamedTuple):
 
 def spanning(values: Iterable[float], log: bool = False, zero: bool = False, margin: float = 0.06) -> Scale:
     """A scale with room for all values; with `zero`, from zero on. On a logarithmic one, only positive values count."""
-    found = [value for value in values if value > 0 or not log]
+    found = [value for value in values if value > TINY] if log else [v if abs(v) > TINY else 0.0 for v in values]
     low, high = (min(found), max(found)) if found else (1.0, 2.0)
     if log:
         return Scale(low, high if high > low else 2 * low, log)

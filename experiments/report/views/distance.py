@@ -43,7 +43,8 @@ def _context(models: Sequence[Model]) -> Figure:
     caption = (
         "The same test characters, predicted from the last k characters alone. Follow a curve to the right: where "
         "it goes flat, more context no longer helps. “In use” is the k beyond which less than 1 % is gained; “gain "
-        "beyond 128”, the share of its bits that still longer context saves."
+        "beyond 128”, the share of its bits that still longer context saves. A token that the border of the context "
+        "cuts is left out: models of long tokens see a little less, and may seem to need more."
     )
     return Figure("Use of context", caption, chart, table(header, rows))
 
@@ -106,7 +107,7 @@ def _agreement(models: Sequence[Model]) -> Figure:
     chart = dots(alt, "right verb preferred", entries, percent, rule=0.5)
     caption = (
         "“The report on the laws is”: an attractor is a noun of the other number between subject and verb. "
-        "The dashed line is chance."
+        "The dashed line is chance; far below it is a model that goes by the nearest noun."
     )
     header = ("model", "attractors", "right verb", "95 % interval", "sentences")
     return Figure("Subject and verb", caption, chart, table(header, rows))
@@ -122,8 +123,8 @@ def _controlled(models: Sequence[Model], unit: str) -> Figure:
     alt = f"Accuracy on the controlled language against the distance in {name}."
     chart = lines(alt, Axis(f"distance in {name}", plain), Axis("accuracy", percent), curves)
     caption = {
-        "chars": "An invented language in which one symbol decides another far behind it, spelled for both models. "
-        "In characters, the two look alike or not …",
+        "chars": "An invented language, the same for every text, in which one word decides another far behind it. It "
+        "is learnt by small models of its own, from the same strings. In characters, the two look alike or not …",
         "words": "… and the same runs against the distance in words, which is the distance in tokens for a word model.",
     }[unit]
     return Figure(f"A controlled language, distance in {name}", caption, chart, _controlled_table(models, unit))

@@ -28,7 +28,7 @@ BUDGETS = {
 def method(results: dict[str, Any]) -> Section:
     """Fair terms, the rule of the verdicts, tuning."""
     terms = entries(results, "terms")
-    points = [*_terms(terms), *_text(results), *_statistics(results)]
+    points = [*_terms(terms, _sizes(results)), *_text(results), *_statistics(results)]
     extra = {"points": points, "rule": RULE}
     return Section(
         "method",
@@ -40,10 +40,11 @@ def method(results: dict[str, Any]) -> Section:
     )
 
 
-def _terms(terms: dict[str, Any]) -> list[str]:
+def _terms(terms: dict[str, Any], sizes: list[float]) -> list[str]:
     parameters, chars = (figure(terms, name) for name in ("parameters", "chars"))
+    between = f", {count(min(sizes))} to {count(max(sizes))}" if sizes else ""
     known = {
-        "parameters": "" if parameters is None else f", {count(parameters)} within 1 %",
+        "parameters": between if parameters is None else f"{between}, where {count(parameters)} were asked for",
         "chars": "" if chars is None else f", {count(chars)}",
     }
     found = (SIZES.get(str(terms.get("size"))), BUDGETS.get(str(terms.get("budget"))))
@@ -51,6 +52,11 @@ def _terms(terms: dict[str, Any]) -> list[str]:
     if (span := figure(terms, "span")) is not None:
         said.append(f"The gradient goes back through the same span of text: about {plain(span)} characters.")
     return [*said, *_grid(terms)]
+
+
+def _sizes(results: dict[str, Any]) -> list[float]:
+    """The parameters of every model that says them."""
+    return [size for m in models_of(results) if (size := figure(m.record, "parameters", "total")) is not None]
 
 
 def _grid(terms: dict[str, Any]) -> list[str]:

@@ -54,7 +54,8 @@ def _rates(models: Sequence[Model]) -> Figure:
     chart = dots(alt, "share of invented words", shown, percent, rule=0.0)
     caption = (
         "The last row is the floor: people, too, write words that are in no list, names above all. "
-        "Only what lies to its right is the model's own."
+        "Only what lies to its right is the model's own. A word model invents where it spells: of a word outside its "
+        "vocabulary it writes the token <spell>, then characters, one by one. With a closed vocabulary it cannot."
     )
     header = ("model", "temperature", "invented words", "95 % interval", "words counted")
     return Figure("Invented words", caption, chart, table(header, rows))

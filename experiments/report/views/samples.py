@@ -46,6 +46,6 @@ def _line(record: dict[str, Any]) -> str:
         (("parameters", "total"), short, "parameters"),
     ):
         value = figure(record, *path)
-        if value is not None and not (name == "characters a token" and value == 1):
+        if value is not None and not (name == "characters a token" and form(value) == "1"):
             parts.append(f"{form(value)} {name}")
     return "; ".join(part for part in parts if part) or "not measured"

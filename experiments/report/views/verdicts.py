@@ -52,11 +52,18 @@ def tests_of(results: dict[str, Any], claim: str) -> Figure:
     rows = []
     for test in items(results, "claims", claim, "tests"):
         found = estimate(test, "estimate")
-        spread = "a count, exact" if pick(test, "exact") is True else interval(three, found)
+        spread = "a count, exact" if pick(test, "exact") is True else _spread(found)
         rows.append((str(pick(test, "name")), show(three, found.value), spread, _side(found)))
     header = ("test", "estimate", "95 % interval", "for the claim?")
     caption = "Each figure is above zero where the claim is right. The verdict follows by the rule under Method."
     return Figure("What the verdict rests on", caption, None, table(header, rows), open=True)
+
+
+def _spread(found: Estimate) -> str:
+    """One without width as well: the test decides by it."""
+    if found.low is not None and found.low == found.high:
+        return f"[{three(found.low)}, {three(found.low)}], no spread"
+    return interval(three, found)
 
 
 def _side(found: Estimate) -> str:

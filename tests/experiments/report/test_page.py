@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from experiments.report.page import render, write_page
 from experiments.report.untrusted import marked, visible
+from experiments.report.views.distance import distance
 from tests.experiments.report.example import NAMES, example, hostile, minimal
 from tests.experiments.report.page_tree import Page
 from tests.hostile import TEXT
@@ -79,6 +80,25 @@ def test_a_verdict_follows_the_data():
 )
 def test_what_the_study_found_is_on_the_page(said):
     assert said in Page(render(example())).text
+
+
+def test_an_interval_without_width_is_shown_where_a_verdict_rests_on_it():
+    results = example()
+    results["claims"]["long_distance"]["tests"][-1] |= {"estimate": 16.0, "low": 16.0, "high": 16.0, "exact": False}
+    rows = next(figure.table for figure in distance(results).figures).rows
+    assert rows[-1] == ("effective context", "16.0", "[16.0, 16.0], no spread", "yes")
+    assert rows[0][2] == "[0.0500, 0.110]"
+
+
+def test_how_many_parameters_there_are_is_counted():
+    results = example(NAMES)
+    for total, model in enumerate(results["models"].values(), 1_000):
+        model["parameters"]["total"] = total
+    assert "parameters, 1,000 to 1,006, where 1,000,000 were asked for" in Page(render(results)).text
+
+
+def test_how_a_word_model_comes_to_invent_is_told():
+    assert "the token <spell>, then characters" in Page(render(example())).text
 
 
 def test_every_picture_says_what_it_shows_and_is_a_table_as_well():
