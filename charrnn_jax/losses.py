@@ -29,7 +29,7 @@ def linear(output: Output, h: Float[Array, "... H"], precision: Precision = "flo
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
-    targets = _wide(targets)
+    targets = wide(targets)
     return jax.nn.logsumexp(logits, axis=-1) - _at_target(logits, targets)
 
 
@@ -38,8 +38,9 @@ def _at_target(logits: Float[Array, "... V"], targets: Array) -> Array:
     return jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
 
 
-def _wide(targets: Array) -> Array:
-    return targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)  # 8 bits do not count to V
+def wide(targets: Array) -> Array:
+    """Ids that can be compared with any column: 8 bits do not count to V."""
+    return targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)
 
 
 def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
@@ -48,7 +49,7 @@ def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precisi
     Equal to `cross_entropy(linear(output, h), targets)`, with a gradient of its own: the exponentials of the forward
     pass, divided by their sums, are the probabilities that the gradient needs.
     """
-    nats: Array = _full(precision, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
+    nats: Array = _full(precision, output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
     return nats.reshape(targets.shape)
 
 
@@ -74,7 +75,7 @@ def chunked_softmax_nats(
     Online normalizer calculation for softmax, algorithm 3). Backward, a chunk's logits are worked out again: a third
     more products, and no array of T·B·V.
     """
-    nats: Array = _chunked(chunk, precision, output, h.reshape(-1, h.shape[-1]), _wide(targets).reshape(-1))
+    nats: Array = _chunked(chunk, precision, output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
     return nats.reshape(targets.shape)
 
 
