@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from charrnn_jax.types import Array, Bool, Params
@@ -22,9 +23,9 @@ class FrozenState(NamedTuple):
 def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.GradientTransformation:
     """The optimiser, which leaves some rows of the parameter `name` as they are, bit for bit.
 
-    `init` freezes none: `state._replace(rows=rows)` does, where `rows` is true. The optimiser sees no gradient of
-    these rows, so that the norm to which it clips is that of what is learned, and what it does to them without a
-    gradient, such as weight decay, is undone.
+    After `init` no row is frozen yet: `freeze` says which are. The optimiser sees no gradient of these rows, so that
+    the norm to which it clips is that of what is learned, and what it does without a gradient, such as weight decay,
+    does not reach them.
 
     With tied weights the same rows are output weights too: the score of such a word stays the product of the hidden
     state with its fixed vector, and only its bias and the hidden state learn to predict it.
@@ -44,3 +45,9 @@ def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.Gradient
         return hold(state.rows, updates), FrozenState(state.rows, inner)
 
     return optax.GradientTransformation(init, update)
+
+
+def freeze(state: optax.OptState, rows: Bool[Array | np.ndarray, "V"]) -> FrozenState:
+    """The state of `frozen`, in which the rows stay that are true here."""
+    assert isinstance(state, FrozenState)
+    return state._replace(rows=jnp.asarray(rows))
