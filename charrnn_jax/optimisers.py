@@ -43,7 +43,7 @@ def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransform
     def init(params: Params) -> AveragedState:
         return AveragedState(optimizer.init(params), jax.tree.map(jnp.copy, params), jnp.zeros((), jnp.int32))
 
-    def update(updates: Params, state: Any, params: Params | None = None) -> tuple[Params, AveragedState]:
+    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, AveragedState]:
         updates, inner = optimizer.update(updates, state.inner, params)
         count = jnp.where(state.averaged > 0, state.averaged + 1, 0)
         share = 1 / jnp.maximum(count, 1).astype(jnp.float32)  # the whole of it, as long as nothing is averaged

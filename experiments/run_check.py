@@ -32,6 +32,7 @@ def check(config: Config) -> None:
                 raise InputError(f"--{name.replace('_', '-')} is {given[name]}: {said}")
     _check_choices(config)
     _check_together(config)
+    _check_vectors(config)
 
 
 def _check_choices(config: Config) -> None:
@@ -55,3 +56,12 @@ def _check_together(config: Config) -> None:
         raise InputError("--zoneout-cell is for --cell lstm, whose state has a memory cell: use --zoneout-hidden")
     if bool(config.decay_at) != (config.decay == "steps") or list(config.decay_at) != sorted(set(config.decay_at)):
         raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises")
+
+
+def _check_vectors(config: Config) -> None:
+    if config.vectors and (config.tokenizer not in ("word", "closed_word") or config.input_mode == "direct"):
+        raise InputError("--vectors needs an embedding of words: use --tokenizer word or closed_word, and not direct")
+    if config.vectors and config.init_from:
+        raise InputError("--vectors and --init-from both say where to begin: use one of them")
+    if config.freeze_vectors and (not config.vectors or config.average_after):
+        raise InputError("--freeze-vectors needs vectors to freeze, and no mean of them: use --vectors FILE alone")

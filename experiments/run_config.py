@@ -121,6 +121,10 @@ class Config:
     """Of the parameters, the dropout and the samples."""
     init_from: Path | None = None
     """A run, or one of its checkpoints, whose weights to begin with."""
+    vectors: Path | None = None
+    """A file of word vectors (word2vec text, GloVe, fastText .vec; .gz too) to begin the embedding with."""
+    freeze_vectors: bool = False
+    """Leave the rows of the embedding that --vectors has as they are."""
     resume: Path | None = None
     """The folder of a run to go on with, as it was configured."""
     out: Path = Path("runs/train")

@@ -5,6 +5,7 @@ from typing import Literal
 
 import optax
 
+from charrnn_jax.frozen import frozen
 from charrnn_jax.optimisers import averaged, clip_by_norm
 
 Optimizer = Literal["adam", "rmsprop", "sgd"]
@@ -36,6 +37,8 @@ class Schedule:
     clip: float = 1.0
     """The largest global norm of a gradient, or the largest of its numbers."""
     clip_by: ClipBy = "norm"
+    freeze_vectors: bool = False
+    """Whether rows of the embedding that came from a file of vectors stay as they are."""
     on_nonfinite: OnNonfinite = "stop"
     """What a step does whose loss or gradient is not finite."""
     average_after: int = 0
@@ -57,6 +60,8 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer]())
     if schedule.on_nonfinite == "skip":
         optimizer = optax.apply_if_finite(optimizer, 2**31 - 1)
+    if schedule.freeze_vectors:
+        return frozen(optimizer, "embedding")
     return averaged(optimizer) if schedule.average_after else optimizer
 
 

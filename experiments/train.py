@@ -27,6 +27,7 @@ from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
+from experiments.pretrained import begin_with_vectors
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check
 from experiments.run_config import Config, model_of, plan_of, schedule_of
@@ -78,6 +79,8 @@ def fresh(config: Config) -> Run:
     run = _prepared(config, corpus, corpus.sha256, tokenizer)
     if config.init_from:
         run.trainer.goes_on_from(run.trainer.state._replace(params=_weights(config, tokenizer)))
+    if config.vectors:
+        begin_with_vectors(config.vectors, run.trainer, run.tokens["train"])
     return run
 
 

@@ -16,16 +16,17 @@ def recipe(name: str) -> Config:
     """The configuration of that name. Raises InputError where there is none."""
     if name not in NAMES:
         raise InputError(f"there is no recipe {name!r}: use one of {', '.join(NAMES)}")
-    return _module(name).RECIPE
+    return module_of(name).RECIPE
 
 
 def table_of_recipes() -> Table:
     """Every recipe with the first line of its docstring."""
     table = Table("recipe", "what it is", title="python -m experiments.train --recipe NAME")
     for name in NAMES:
-        table.add_row(name, (_module(name).__doc__ or "").partition("\n")[0])
+        table.add_row(name, (module_of(name).__doc__ or "").partition("\n")[0])
     return table
 
 
-def _module(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
+    """The file of a recipe."""
     return import_module(f"{__name__}.{name}")

@@ -1,0 +1,24 @@
+"""WikiText-2 by words, AWD-LSTM: Merity et al. (2018), Regularizing and Optimizing LSTM Language Models, section 5.
+
+Hardware: one GPU. Published: 65.8 test perplexity per token, before fine-tuning. Obtained: not run.
+
+Windows have 70 tokens each, as in `awd_ptb`.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.recipes import awd_ptb
+
+PASS = 373  # windows of 70 tokens, in 80 streams of 2,088,628 tokens
+
+RECIPE = replace(
+    awd_ptb.RECIPE,
+    corpus="wikitext-2",
+    input_dropout=0.65,
+    hidden_dropout=0.2,
+    batch_size=80,
+    steps=750 * PASS,
+    points=750,
+    out=Path("runs/awd_wikitext2"),
+)

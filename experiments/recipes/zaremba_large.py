@@ -1,0 +1,25 @@
+"""Penn Treebank by words, the large network: Zaremba et al. (2014), Recurrent Neural Network Regularization, 4.1.
+
+Hardware: one GPU. Published: 78.4 test perplexity per token. Obtained: not run.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from experiments.recipes import zaremba_medium
+
+PASS = zaremba_medium.PASS
+
+RECIPE = replace(
+    zaremba_medium.RECIPE,
+    embed_size=1500,
+    hidden_size=1500,
+    dropout=0.65,
+    init_scale=0.04,
+    clip=10 / 35,
+    decay_at=tuple(PASS * passes for passes in range(15, 55)),
+    decay_by=1 / 1.15,
+    steps=55 * PASS,
+    points=55,
+    out=Path("runs/zaremba_large"),
+)

@@ -1,0 +1,99 @@
+import gc
+import os
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.io.corpora import load
+from charrnn_jax.parameters import count_parameters
+from charrnn_jax.text.streams import fold_streams
+from charrnn_jax.text.texts import StringText
+from charrnn_jax.text.tokenizer import train_tokenizer
+from charrnn_jax.text.tokens import encode
+from experiments.fit import Trainer
+from experiments.recipes import NAMES, module_of, recipe, table_of_recipes
+from experiments.run_check import check
+from experiments.run_config import model_of, schedule_of
+from experiments.schedule import learning_rate
+from experiments.shell import console
+from tests.corpora_folder import FOLDER, needs_corpora
+
+SIZES = {} if "CHARRNN_SMOKE" in os.environ else {"embed_size": 12, "hidden_size": 20}
+TEXT = StringText("sunny days are the best days to go for a walk \n" * 20)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_trains(name):
+    """Two steps on a slice of text, in few and short windows: small, or at its size (`make smoke-recipes`)."""
+    check(recipe(name))
+    config = replace(recipe(name), batch_size=2, length=8, steps=2, decay_at=(), decay="none", **SIZES)
+    tokenizer = train_tokenizer(config.tokenizer, TEXT, config.pieces)
+    trainer = Trainer(model_of(config, tokenizer), tokenizer, encode(tokenizer, TEXT), schedule_of(config), 0)
+    before = trainer.state.params["layer_0"].R.copy()
+    assert np.isfinite([trainer.take_step(n) for n in range(2)]).all()
+    assert (before != trainer.state.params["layer_0"].R).any()
+    del trainer, before
+    gc.collect()
+
+
+@needs_corpora
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if hasattr(module_of(name), "PASS") and recipe(name).corpus != "enwik8"]
+)
+def test_a_pass_is_as_many_windows_as_the_recipe_says(name):
+    config = recipe(name)
+    text = load(config.corpus, FOLDER).train
+    tokenizer = train_tokenizer(config.tokenizer, text, config.pieces)
+    ids = encode(tokenizer, text).ids
+    assert fold_streams(ids, 0, config.batch_size, config.length).windows == module_of(name).PASS
+
+
+SECOND_BIASES = {  # PyTorch's LSTM has a second bias in each gate of each unit, which changes nothing
+    "awd_ptb": 4 * (2 * 1150 + 400),
+    "awd_wikitext2": 4 * (2 * 1150 + 400),
+    "awd_ptb_char": 4 * (2 * 1000 + 200),
+    "awd_enwik8": 4 * (2 * 1840 + 400),
+    "char_rnn_2x128": 4 * 2 * 128,
+    "char_rnn_3x512": 4 * 3 * 512,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "vocab_size", "millions"),
+    [
+        ("zaremba_small", 10_000, "4.65"),
+        ("zaremba_medium", 10_000, "19.77"),
+        ("zaremba_large", 10_000, "66.02"),
+        ("awd_ptb", 10_000, "24.22"),
+        ("awd_wikitext2", 33_278, "33.56"),
+        ("awd_ptb_char", 50, "13.79"),
+        ("awd_enwik8", 205, "47.27"),
+        ("char_rnn_2x128", 65, "0.24"),
+        ("char_rnn_3x512", 65, "5.42"),
+    ],
+)
+def test_the_parameters_are_as_many_as_published(name, vocab_size, millions):
+    model = model_of(recipe(name), train_tokenizer("char", TEXT, 0)).clone(vocab_size=vocab_size)
+    assert f"{(count_parameters(model).total + SECOND_BIASES.get(name, 0)) / 1e6:.2f}" == millions
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_the_names_of_those_that_are():
+    with pytest.raises(InputError, match=r"there is no recipe 'zaremba': use one of .*zaremba_small"):
+        recipe("zaremba")
+
+
+def test_the_table_names_every_recipe(capsys):
+    console.print(table_of_recipes())
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in NAMES)
+
+
+def test_zarembas_rate_is_halved_before_each_pass_from_the_sixth_on():
+    config, windows = recipe("zaremba_small"), module_of("zaremba_small").PASS
+    rate = learning_rate(schedule_of(config))
+    by_pass = [float(rate(jax.numpy.int32(n * windows))) / 20 for n in range(13)]
+    np.testing.assert_allclose(by_pass, [1] * 5 + [0.5**n for n in range(1, 9)], rtol=1e-6)
+    assert float(rate(jax.numpy.int32(5 * windows - 1))) == 20
