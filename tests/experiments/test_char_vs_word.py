@@ -114,10 +114,11 @@ def test_a_comparison_cut_short_goes_on_in_the_middle_of_a_run(tmp_path, text, m
 def test_what_another_comparison_left_is_refused(tmp_path, text):
     out = tmp_path / "out"
     main(small(text, out))
-    (out / "char_seed0.json").write_text("{}")
-    with pytest.raises(InputError, match=r"char_seed0.json is damaged: remove it"):
-        main(Config(resume=out))
-    (out / "char_seed0.json").unlink()
+    for name in ("writing_seconds.json", "step_seconds.json", "char_seed0.json"):
+        (out / name).write_text("{}")
+        with pytest.raises(InputError, match=rf"{name} is damaged \(it has no \w+\): remove it, and it is measured"):
+            main(Config(resume=out))
+        (out / name).unlink()
     main(small(text, tmp_path / "other", learning_rate=1e-3))
     shutil.rmtree(out / "char_seed0")
     shutil.copytree(tmp_path / "other" / "char_seed0", out / "char_seed0")
