@@ -30,7 +30,7 @@ from experiments.measures.reader import reader_of
 from experiments.measures.vocabulary import token_starts
 from experiments.study.terms import Terms
 
-SPLITS = ("valid", "test")
+HELD_OUT = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
 SAMPLE = 1_000
 """Characters of a sample, or about as many."""
@@ -57,7 +57,7 @@ READINGS: dict[str, Shape] = {
 """What is read off a model, and its shape."""
 DIVERGED: dict[str, Any] = {
     **dict.fromkeys(READINGS),
-    **dict.fromkeys(FIGURES[:3], dict.fromkeys(SPLITS)),
+    **dict.fromkeys(FIGURES[:3], dict.fromkeys(HELD_OUT)),
     "samples": {},
 }
 """The readings of a model whose numbers were no numbers any more."""

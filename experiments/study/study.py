@@ -25,7 +25,7 @@ from experiments.study.extras import (
     step_seconds,
     writing_seconds,
 )
-from experiments.study.findings import differences, model_record, timed
+from experiments.study.findings import differences, model_record, training_speed, writing_speed
 from experiments.study.kept import INTERVAL, once
 from experiments.study.presets import COMPARED, Preset
 from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read, sample_shape
@@ -81,9 +81,9 @@ def conduct(study: Study) -> dict[str, Any]:
     steps = once(study.out, "step_seconds", times, lambda: step_seconds(contenders))
     writing = once(study.out, "writing_seconds", times, lambda: writing_seconds(contenders, texts))
     for contender in contenders:
-        name = contender.name
-        models[name] |= {"tuning": grids[name], **_costs(contender, study)}
-        models[name] = timed(models[name], contender, steps[name], texts, writing[name])
+        name, model = contender.name, models[contender.name]
+        model |= {"tuning": grids[name], **_costs(contender, study)}
+        model |= training_speed(model, contender, steps[name]) | writing_speed(model, texts, writing[name])
     for name, rows in _controlled(study, rng).items():
         models[name]["controlled"] = rows
     found = {"models": models, "differences": differences(records, study.exam, rng), **_beside(contenders[0], study)}
