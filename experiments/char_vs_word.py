@@ -24,7 +24,7 @@ from experiments.command_line import command_of, continued, plain, read_config, 
 from experiments.encoded import in_memory
 from experiments.json_files import read_json, write_json
 from experiments.report.table import comparison_table, verdicts
-from experiments.report.writing import write_report
+from experiments.report.writing import report_of, write_report
 from experiments.run_folder import locked
 from experiments.shell import (
     banner,
@@ -180,7 +180,7 @@ def conclude(out: Path, config: Config, study: Study, found: dict[str, Any]) -> 
     }
     write_json(out / "results.json", results)
     results = read_json(out / "results.json")  # as `experiments.report` will have it
-    write_report(results, out)
+    write_report(report_of(results), out)
     show(results, repeats_valid=corpus.valid is corpus.test)
     console.print(f"\nwrote {out}/report.html, report.md, results.json and learning_curves.png", soft_wrap=True)
     if config.open:

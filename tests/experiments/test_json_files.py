@@ -32,7 +32,7 @@ def test_a_damaged_file_is_said_with_what_to_do(tmp_path):
 
 def test_a_folder_in_the_way_is_said_and_nothing_stays(tmp_path):
     (tmp_path / "report.html").mkdir()
-    with pytest.raises(InputError, match="report.html is a folder"):
+    with pytest.raises(InputError, match=r"report.html is a folder"):
         write_whole(tmp_path / "report.html", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
