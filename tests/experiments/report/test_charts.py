@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.report.charts import Entry, Spot, Stack, bars, dots, scatter
@@ -65,6 +65,7 @@ def test_a_band_goes_there_along_the_low_and_back_along_the_high_ends():
     assert chart.lines[0].band == f"M0 {top} L100 {top} L100 100 L0 100 Z"
 
 
+@example([5e-324])
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_no_name_of_a_curve_covers_another(ends):
     chart = lines("alt", X, Y, [curve(str(i), 0, end) for i, end in enumerate(ends)])
