@@ -73,11 +73,15 @@ def command_of(config: Any) -> str:
     for field in fields(config):
         value = getattr(config, field.name)
         if value != field.default:
-            flag = field.name.replace("_", "-")
-            words += (
-                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
-            )
+            words += _flag(field.name.replace("_", "-"), value)
     return shlex.join(words)
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    """The words that give a field this value."""
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [f"--{name}", str(value)]
 
 
 def module() -> str:
@@ -117,16 +121,16 @@ def write_config(path: Path, config: Any) -> None:
     write_json(path, {"schema": 1, "experiment": module(), "config": plain(config)})
 
 
-def read_config(path: Path, kind: type[Config]) -> Config:
-    """What `write_config` wrote. Raises InputError for anything else."""
+def read_config(path: Path, kind: type[Config], advice: str = "give --config one that it has written") -> Config:
+    """What `write_config` wrote. Raises InputError for anything else: `advice` says what to do then."""
     if not path.is_file():
-        raise InputError(f"{path} is no file: give a config.json to --config")
-    stored = read_json(path)
+        raise InputError(f"{path} is no file: {advice}")
+    stored = read_json(path, dict, advice)
     try:
         return from_plain(kind, stored["config"])
     except (TypeError, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} is no configuration of {module()} ({reason}): use one that it has written") from None
+        raise InputError(f"{path} is no configuration of {module()} ({reason}): {advice}") from None
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -19,9 +19,9 @@ from rich.table import Table
 
 from charrnn_jax.errors import InputError
 from experiments import process
-from experiments.machine import facts, find_corpora, nearest, said
+from experiments.machine import facts, find_corpora, said
 from experiments.self_check import Check, all_checks
-from experiments.shell import console, run
+from experiments.shell import console, nearest, run
 
 
 @dataclass(frozen=True)

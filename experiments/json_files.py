@@ -2,10 +2,15 @@
 
 import json
 import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeAlias
 
 from charrnn_jax.errors import InputError
+
+Shape: TypeAlias = "type | UnionType | list[Shape] | Mapping[str, Shape]"
+"""Of a JSON value: its type; `[shape]`, a list of one or more; or the names that it has, each with a shape again."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -13,11 +18,16 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(_finite(value), indent=2, allow_nan=False) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes whole or not at all."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes whole or not at all. Raises InputError where a folder is in the way."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, and a file is to be written there: move it away, and try again")
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _finite(value: Any) -> Any:
@@ -31,12 +41,30 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def read_json(path: Path, kind: type = dict) -> Any:
-    """What `write_json` wrote, of that kind. Raises InputError for anything else."""
+def read_json(path: Path, shape: Shape = dict, advice: str = "remove it") -> Any:
+    """What `write_json` wrote, of that shape. Raises InputError for anything else: `advice` says what to do then."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({error}): remove it") from None
-    if not isinstance(value, kind):
-        raise InputError(f"{path} is damaged (not a {kind.__name__}): remove it")
+        raise InputError(f"{path} is damaged ({error}): {advice}") from None
+    for fault in faults(value, shape):
+        raise InputError(f"{path} is damaged ({fault}): {advice}")
     return value
+
+
+def faults(value: Any, shape: Shape, *names: str) -> Iterator[str]:
+    """What is not as the shape has it; `names` say where the value was."""
+    kind = dict if isinstance(shape, Mapping) else list if isinstance(shape, list) else shape
+    if not isinstance(value, kind):
+        yield f"{'.'.join(names) or 'it'} is not a {getattr(kind, '__name__', kind)}"
+    elif isinstance(shape, Mapping):
+        for name, inner in shape.items():
+            if name in value:
+                yield from faults(value[name], inner, *names, name)
+            else:
+                yield f"{'.'.join(names) or 'it'} has no {name}"
+    elif isinstance(shape, list):
+        if not value:
+            yield f"{'.'.join(names) or 'it'} is empty"
+        for item in value:
+            yield from faults(item, shape[0], *names)

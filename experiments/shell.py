@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -111,14 +112,35 @@ def banner(title: str, precision: str = "float32") -> None:
     console.print(f"  versions   python {env['python']}, {versions}\n")
 
 
-def refuse_used(folder: Path, advice: str = "choose another --out, or remove it") -> None:
-    """Raises InputError for an output folder that holds anything, and for a name that checkpoints cannot bear."""
+def refuse_used(folder: Path, resumable: bool = False) -> None:
+    """Raises InputError for an output folder that holds anything, or cannot be; and for a name that checkpoints
+    cannot bear. With `resumable`, what was begun there is gone on with by `--resume`.
+    """
     if set(str(folder.absolute())) & set("*?[]") or not str(folder).isprintable():
         raise InputError(f"{str(folder)!r} has characters that no checkpoint's folder may have: choose another --out")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: choose another --out")
+    if not nearest(folder).is_dir():
+        raise InputError(f"{nearest(folder)} is a file: choose another --out")
     if folder.is_dir() and any(path.name != LOCK and path.suffix != ".part" for path in folder.iterdir()):
-        raise InputError(f"{folder} holds another run: {advice}")
+        begun = resumable and (folder / "config.json").is_file()
+        goes_on = f"--resume {shlex.quote(str(folder))} goes on with it, or " if begun else ""
+        raise InputError(f"{folder} holds another run: {goes_on}choose another --out")
+    if not writable(folder):
+        raise InputError(f"{folder} cannot be written: choose another --out")
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the one above it that exists."""
+    folder = folder.absolute()
+    return next((path for path in (folder, *folder.parents) if path.exists()), folder)
+
+
+def writable(folder: Path) -> bool:
+    """Whether a file can be made there, or where the folder would be made. It is tried: permissions are not all."""
+    try:
+        with tempfile.TemporaryFile(dir=nearest(folder)):
+            return True
+    except OSError:
+        return False
 
 
 def open_out(folder: Path) -> Path:

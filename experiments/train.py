@@ -34,6 +34,8 @@ from experiments.run_config import Config, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
 
+RESTORE = "restore it, or begin another run in a new folder with --out"
+
 
 class Run(NamedTuple):
     """Everything that training needs."""
@@ -68,7 +70,7 @@ def main(config: Config) -> None:
 def begun(config: Config) -> Run:
     """A new run."""
     check(config)
-    refuse_used(config.out, f"--resume {config.out} goes on with it, or choose another --out")
+    refuse_used(config.out, resumable=True)
     return fresh(config)
 
 
@@ -88,7 +90,7 @@ def resumed(given: Config) -> Run:
     """The run in that folder, as it was when it was last saved; or from its beginning, if it was not yet."""
     assert given.resume
     kept = read_run(given.resume) if steps(given.resume / "checkpoints") else None
-    stored = kept.config if kept else read_config(given.resume / "config.json", Config)
+    stored = kept.config if kept else read_config(given.resume / "config.json", Config, RESTORE)
     config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard"})
     check(config)
     if kept is None:

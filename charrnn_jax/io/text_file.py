@@ -11,6 +11,11 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.text.byte import to_bytes
 from charrnn_jax.text.texts import PIECE, Text, count_words_of, cut
 
+BYTE_ORDER_MARKS = {
+    "UTF-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),  # first: in little endian, it begins as that of UTF-16
+    "UTF-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+
 
 @dataclass(frozen=True)
 class FileText:
@@ -115,8 +120,9 @@ def _decoded(path: Path, blocks: Iterable[bytes], offset: int) -> Iterator[str]:
 def _not_utf8(path: Path, offset: int, byte: int) -> InputError:
     with path.open("rb") as file:
         head = file.read(8192)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return InputError(f"{path} is UTF-16: convert it with 'iconv -f UTF-16 -t UTF-8'")
+    for encoding, marks in BYTE_ORDER_MARKS.items():
+        if head.startswith(marks):
+            return InputError(f"{path} is {encoding}: convert it with 'iconv -f {encoding} -t UTF-8'")
     if b"\0" in head:
         return InputError(f"{path} is a binary file: give a text file in UTF-8")
     return InputError(f"{path} is not UTF-8: invalid byte 0x{byte:02x} at offset {offset}; convert it with iconv")

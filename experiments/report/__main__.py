@@ -7,6 +7,7 @@ report.md and learning_curves.png there.
 Hardware: any. Time: five seconds. Expected: the same page, byte for byte, from the same results.json.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 from tyro.conf import Positional
 
 from charrnn_jax.errors import InputError
-from experiments.json_files import read_json
-from experiments.report.writing import write_report
+from experiments.json_files import Shape, faults, read_json
+from experiments.report.writing import report_of, write_report
 from experiments.shell import console, open_in_browser, run
 
 SCHEMA = 2
+FIGURE: Shape = dict.fromkeys(("mean", "low", "high"), float | None)
+MODEL: Shape = {"bits_per_char": {"valid": FIGURE, "test": FIGURE}, "seeds": [{"curve": list}]}
+"""What no model is without; all else that results.json says of one may be absent."""
 DAMAGED = (TypeError, KeyError, ValueError, AttributeError, IndexError, ArithmeticError)
 """What reading a value of another kind than the expected one may raise."""
 
@@ -35,12 +39,12 @@ class Config:
 
 def main(config: Config) -> None:
     """Writes what is made of the results."""
-    source, page = config.run / "results.json", config.run / "report.html"
-    results = read_results(config.run)
+    results, page = read_results(config.run), config.run / "report.html"
     try:
-        write_report(results, config.run)
+        report = report_of(results)
     except DAMAGED as error:
-        raise InputError(f"{source} is damaged ({type(error).__name__}: {error}): measure again") from error
+        raise damaged(config.run, f"{type(error).__name__}: {error}") from error
+    write_report(report, config.run)
     console.print(f"wrote {page}, report.md and learning_curves.png", soft_wrap=True)
     if config.open:
         open_in_browser(page)
@@ -52,17 +56,31 @@ def read_results(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give the --out of experiments.char_vs_word")
     if not path.is_file():
-        raise InputError(f"{folder} holds no results.json: finish its comparison, or give another folder")
-    results = read_json(path)
+        raise InputError(f"{folder} holds no results.json: {written_again(folder)}, or give another folder")
+    results = read_json(path, dict, written_again(folder))
     if "models" not in results:
         raise InputError(f"{path} is not of a comparison: give the --out of experiments.char_vs_word")
     if results.get("schema") != SCHEMA:
         said = f"{path} is of schema {results.get('schema')!r:.20}, and this version reads {SCHEMA}"
         raise InputError(f"{said}: measure again, or use the version that wrote it")
     models = results["models"]
-    if not (isinstance(models, dict) and models and all(isinstance(model, dict) for model in models.values())):
-        raise InputError(f"{path} is damaged (it has no models): measure again")
+    if not (isinstance(models, dict) and models):
+        raise damaged(folder, "it has no models")
+    for fault in faults(models, dict.fromkeys(models, MODEL)):
+        raise damaged(folder, fault)
     return results
+
+
+def damaged(folder: Path, reason: str) -> InputError:
+    """What is said of its results.json."""
+    return InputError(f"{folder / 'results.json'} is damaged ({reason}): {written_again(folder)}")
+
+
+def written_again(folder: Path) -> str:
+    """How its results.json comes back: what was measured is kept beside it, unless the folder is a copy."""
+    if (folder / "config.json").is_file():
+        return f"python -m experiments.char_vs_word --resume {shlex.quote(str(folder))} writes it again"
+    return "restore it, or measure again"
 
 
 if __name__ == "__main__":

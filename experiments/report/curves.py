@@ -1,6 +1,6 @@
 """Learning curves: the same figure against characters seen, against seconds and against FLOPs."""
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from experiments.report.palette import colors
 AXES = {"chars": "training characters seen", "seconds": "seconds of training", "flops": "FLOPs of training"}
 
 
-def draw_curves(results: dict[str, Any], path: Path) -> None:
-    """One line a seed, from what results.json holds; FLOPs where they were counted."""
+def draw_curves(results: dict[str, Any]) -> bytes:
+    """A PNG: one line a seed, from what results.json holds; FLOPs where they were counted."""
     models = results["models"]
     units = [unit for unit in AXES if unit != "flops" or any(figure(m, "flops_per_char") for m in models.values())]
     picture = Figure(figsize=(1 + 4 * len(units), 3.6), layout="constrained")
@@ -36,7 +36,9 @@ def draw_curves(results: dict[str, Any], path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     if axes[0].has_data():
         axes[0].legend(frameon=False)
-    picture.savefig(path, dpi=150)
+    drawn = io.BytesIO()
+    picture.savefig(drawn, dpi=150, format="png")
+    return drawn.getvalue()
 
 
 def _along(curve: list[Any], unit: str, model: dict[str, Any] | None = None) -> list[float]:

@@ -1,10 +1,8 @@
 """The page in Markdown: its verdicts and its tables, for a repository. Pictures and texts are on the page alone."""
 
 import re
-from pathlib import Path
 from typing import Any
 
-from experiments.json_files import write_whole
 from experiments.report.fields import pick
 from experiments.report.page import SECTIONS
 from experiments.report.parts import Figure, Section, Table
@@ -14,28 +12,28 @@ from experiments.report.views.verdicts import verdicts_of
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 
 
-def write_document(results: dict[str, Any], path: Path) -> None:
-    """Writes whole or not at all."""
-    write_whole(path, document(results))
-
-
 def document(results: dict[str, Any]) -> str:
     """Verdicts, then a heading for each section that has a table. Whatever comes from `results` is escaped."""
     claims = [f"**{each.title}: {each.verdict}.** {_plain(each.statement)}" for each in verdicts_of(results)]
     sections = [_section(section(results)) for section in SECTIONS]
     title = f"# Characters against words: {_plain(cut(str(pick(results, 'corpus', 'name'))))}"
-    command = f"    {visible(str(pick(results, 'command'))).splitlines()[0]}"
-    return "\n\n".join([title, command, *claims, *filter(None, sections)]) + "\n"
+    return "\n\n".join(filter(None, [title, _command(results), *claims, *sections])) + "\n"
+
+
+def _command(results: dict[str, Any]) -> str:
+    """As code, its first line; nothing where there is none."""
+    said = pick(results, "command")
+    lines = visible(said).split("\n") if isinstance(said, str) else [""]
+    return f"    {lines[0]}" if lines[0].strip() else ""
 
 
 def _section(section: Section) -> str:
-    figures = [_figure(figure) for figure in section.figures if figure.table]
+    figures = [_figure(figure, figure.table) for figure in section.figures if figure.table]
     return "\n\n".join([f"## {section.title}", _plain(section.lead), *figures]) if figures else ""
 
 
-def _figure(figure: Figure) -> str:
-    assert figure.table
-    return "\n\n".join(filter(None, [f"### {_plain(figure.title)}", _plain(figure.caption), _table(figure.table)]))
+def _figure(figure: Figure, shown: Table) -> str:
+    return "\n\n".join(filter(None, [f"### {_plain(figure.title)}", _plain(figure.caption), _table(shown)]))
 
 
 def _table(table: Table) -> str:

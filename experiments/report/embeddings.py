@@ -9,13 +9,13 @@ from jaxtyping import Float32
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.measures.embeddings import principal_axes
+from experiments.measures.embeddings import class_of, principal_axes
 
 STYLES: dict[str, dict[str, Any]] = {
     "vowel": {"color": "tab:red"},
     "consonant": {"color": "tab:blue"},
-    "other": {"color": "black", "weight": "bold"},
 }
+OTHER = {"color": "black", "weight": "bold"}
 
 
 class Panel(NamedTuple):
@@ -49,12 +49,10 @@ def draw_letters(ax: Axes, characters: str, points: Float32[np.ndarray, "V 2"]) 
     ax.scatter(points[:, 0], points[:, 1], alpha=0)
     ax.margins(0.08)
     for character, (x, y) in zip(characters, points, strict=True):
-        shown, style = ("␣" if character == " " else character), STYLES[kind_of(character)]
+        shown, style = ("␣" if character == " " else character), style_of(character)
         ax.text(x, y, shown, fontsize=15, ha="center", va="center", **style)
 
 
-def kind_of(character: str) -> str:
-    """Vowel, consonant or other."""
-    if not character.isalpha():
-        return "other"
-    return "vowel" if character.lower() in "aeiou" else "consonant"
+def style_of(character: str) -> dict[str, Any]:
+    """By its class; a capital is shown as its small letter is."""
+    return STYLES.get(class_of(character.lower()), OTHER)

@@ -9,7 +9,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from experiments.json_files import write_whole
 from experiments.report.fields import pick
 from experiments.report.formats import NOT_MEASURED
 from experiments.report.untrusted import cut, visible
@@ -37,11 +36,6 @@ SECTIONS = (
     method,
     configuration,
 )
-
-
-def write_page(results: dict[str, Any], path: Path) -> None:
-    """Writes whole or not at all."""
-    write_whole(path, render(results))
 
 
 def render(results: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Axes: from figures to places in percent of a picture, and the figures worth a tick."""
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ def ticks(scale: Scale, form: Form, wanted: int = 5) -> tuple[Tick, ...]:
 
 def _round_values(scale: Scale, wanted: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten."""
-    rough = (scale.high - scale.low) / wanted
+    rough = max((scale.high - scale.low) / wanted, sys.float_info.min)  # of the smallest floats, a part is zero
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.999 * rough)
     first, last = math.ceil(scale.low / step - 1e-9), math.floor(scale.high / step + 1e-9)

@@ -14,16 +14,17 @@ from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
-from experiments.json_files import read_json, write_json
+from experiments.json_files import Shape
 from experiments.loop import train
 from experiments.plan import validations
 from experiments.run_config import Config, plan_of
 from experiments.run_folder import Kept, open_journal, read_run
 from experiments.shell import console
+from experiments.study.kept import once
 from experiments.study.terms import Contender, Terms, contenders_of, form_of, share_out
 
 SPLITS = ("train", "valid", "test")
-TUNED = {"learning_rate", "dropout", "valid_bits_per_char"}
+TUNED: Shape = {"learning_rate": float, "dropout": float, "valid_bits_per_char": float | None}
 
 
 class Run(NamedTuple):
@@ -67,16 +68,15 @@ def tune(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: Pat
 
 def _tried(contender: Contender, corpus: Corpus, terms: Terms, seed: int, out: Path) -> dict[str, Any]:
     rate, dropout = contender.schedule.learning_rate, contender.model.dropout
-    folder = out / f"{contender.name}_tuning_{rate:g}_{dropout:g}"
-    path = folder.with_suffix(folder.suffix + ".json")
-    if path.exists() and (tried := read_json(path)).keys() == TUNED:
-        return tried
-    short = replace(terms, points=1)
-    run = trained(contender.trained_on(terms.tuning_chars), corpus, short, seed, folder)
-    bits = validations(run.lines)
-    tried = {"learning_rate": rate, "dropout": dropout, "valid_bits_per_char": bits[-1] if bits else None}
-    write_json(path, tried)
-    shutil.rmtree(folder)
+    name = f"{contender.name}_tuning_{rate:g}_{dropout:g}"
+
+    def find() -> dict[str, Any]:
+        short = contender.trained_on(terms.tuning_chars)
+        bits = validations(trained(short, corpus, replace(terms, points=1), seed, out / name).lines)
+        return {"learning_rate": rate, "dropout": dropout, "valid_bits_per_char": bits[-1] if bits else None}
+
+    tried = once(out, name, TUNED, find)
+    shutil.rmtree(out / name, ignore_errors=True)
     return tried
 
 
@@ -117,7 +117,7 @@ def _kept_of(config: Config, tokenizer: Tokenizer, corpus_sha256: str) -> Kept |
     kept = read_run(config.out)
     moved = replace(kept.config, corpus=config.corpus, out=config.out)  # a text or folder may have another path now
     if (moved, kept.tokenizer, kept.corpus_sha256) != (config, tokenizer, corpus_sha256):
-        raise InputError(f"{config.out} has a run of another comparison: remove it, or choose another --out")
+        raise InputError(f"{config.out} has a run of another comparison: remove it, and it is trained again")
     return kept
 
 

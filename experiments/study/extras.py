@@ -10,11 +10,13 @@ import jax
 
 from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.model import init_params, score
-from experiments.measures.compression import compress
+from experiments.json_files import Shape
+from experiments.measures.compression import COMPRESSORS, compress
 from experiments.measures.memory import disk_bytes, memory_by_vocabulary, step_memory
 from experiments.measures.ngram import bits_per_char
 from experiments.measures.output_layer import compile_step, output_share, output_share_by_vocabulary
 from experiments.measures.speed import compile_writing, median_interval, take_turns
+from experiments.study.kept import INTERVAL
 from experiments.study.terms import Contender
 
 VOCABULARIES = (64, 512, 4_096, 32_768)
@@ -24,6 +26,20 @@ WRITTEN = 100
 """Tokens of each text in a timed call."""
 ROUNDS = 10
 """Timed steps of each kind."""
+COUNTED = {"unigram": 1, "kneser_ney_5": 5}
+"""The longest run of characters that each reference counts."""
+COSTS: Shape = {
+    "memory": {"parameters": dict, "optimizer": int, "activations": int, "peak": int, "disk": int},
+    "peak_bytes": int,
+    "output_share": {
+        "parameters": float,
+        "flops": float,
+        "time": INTERVAL,
+        "time_raw": {"numerators": [list], "denominators": [list]},
+    },
+}
+BY_VOCABULARY: Shape = {"memory_by_vocabulary": [dict], "output_share_by_vocabulary": [dict]}
+REFERENCES: Shape = dict.fromkeys([*COUNTED, *COMPRESSORS, *(f"{name}_alone" for name in COMPRESSORS)], float)
 
 
 def costs(contender: Contender, checkpoints: Path) -> dict[str, Any]:
@@ -65,10 +81,9 @@ def by_vocabulary(contender: Contender) -> dict[str, Any]:
 
 def references(corpus: Corpus) -> dict[str, Any]:
     """Bits per character of the test text by counting characters, and by general compressors."""
-    counted = {"unigram": 1, "kneser_ney_5": 5}
     compressed = compress(corpus.train, corpus.test)
     return {
-        **{name: bits_per_char(corpus.train, corpus.test, order) for name, order in counted.items()},
+        **{name: bits_per_char(corpus.train, corpus.test, order) for name, order in COUNTED.items()},
         **{name: found.after_training for name, found in compressed.items()},
         **{f"{name}_alone": found.alone for name, found in compressed.items()},
     }

@@ -15,7 +15,7 @@ from experiments.measures.statistics import (
     paired_difference,
 )
 from experiments.study.answers import Record, Rng, answers
-from experiments.study.readings import SPLITS, Exam
+from experiments.study.readings import HELD_OUT, Exam
 from experiments.study.terms import Contender
 
 HEAVY = ("samples", "context", "closers", "agreement", "passage", "learned")
@@ -27,7 +27,7 @@ def model_record(contender: Contender, records: Sequence[Record], exam: Exam, kn
     trained = [record for record in records if record["document_nats"] is not None]
     return {
         **description(contender),
-        "bits_per_char": {split: _bits(trained, split, exam, rng) for split in SPLITS},
+        "bits_per_char": {split: _bits(trained, split, exam, rng) for split in HELD_OUT},
         **{name: _mean(records, name) for name in ("written_chars_per_token", "seconds")},
         **(answers(trained, exam, known, rng) if trained else {"nonsense_word_rate": None, "samples": []}),
         "seeds": [{name: value for name, value in record.items() if name not in HEAVY} for record in records],
@@ -53,25 +53,24 @@ def description(contender: Contender) -> Record:
     }
 
 
-def timed(model: Record, contender: Contender, step: Record, texts: int, writing: Record) -> Record:
-    """With speeds and the seconds of its curves, by the time of a step of training, and of writing a token of so many
-    texts, which both took turns with those of others.
+def training_speed(model: Record, contender: Contender, step: Record) -> Record:
+    """Its speed and its seeds, with the seconds of their curves, by the time of a step that took turns with others'.
 
     What was measured in training depends on what the machine had to do besides: a seed's `train_chars_per_second`.
     """
-    written = model["written_chars_per_token"]
     chars = contender.chars_per_token * contender.schedule.length * contender.schedule.batch_size
     seeds = [
         record | {"curve": [point | {"seconds": point["step"] * step["estimate"]} for point in record["curve"]]}
         for record in model["seeds"]
     ]
-    return model | {
-        "train_chars_per_second": chars / step["estimate"],
-        "generation_chars_per_second": written and written * texts / writing["estimate"],
-        "step_seconds": step,
-        "writing_seconds": writing,
-        "seeds": seeds,
-    }
+    return {"train_chars_per_second": chars / step["estimate"], "step_seconds": step, "seeds": seeds}
+
+
+def writing_speed(model: Record, texts: int, token: Record) -> Record:
+    """By the time of writing a token of so many texts side by side, which took turns with that of others."""
+    written = model["written_chars_per_token"]
+    speed = written and written * texts / token["estimate"]
+    return {"generation_chars_per_second": speed, "writing_seconds": token}
 
 
 def _bits(records: Sequence[Record], split: str, exam: Exam, rng: Rng) -> Record:

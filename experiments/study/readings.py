@@ -14,6 +14,7 @@ from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens, encode
 from experiments.fit import Trainer, split_seed, write_samples
+from experiments.json_files import Shape
 from experiments.measures.agreement import Item, agreement, choose_items, lexicon_of
 from experiments.measures.closers import Closer, closer_probabilities, find_closers
 from experiments.measures.context import choose_segments, context_sizes, context_use
@@ -29,7 +30,7 @@ from experiments.measures.reader import reader_of
 from experiments.measures.vocabulary import token_starts
 from experiments.study.terms import Terms
 
-SPLITS = ("valid", "test")
+HELD_OUT = ("valid", "test")
 FIGURES = ("bits_per_char", "perplexity_per_token", "perplexity_per_word", "denominators")
 SAMPLE = 1_000
 """Characters of a sample, or about as many."""
@@ -41,20 +42,22 @@ CHARACTERS_COUNTED, LEAST_OFTEN = 1_000_000, 100
 """Of the training text, the beginning, and how often a character is there that is shown."""
 SEGMENT = 128
 """Characters of a target segment of the use of context, or somewhat more."""
-READINGS = (
-    *FIGURES,
-    "document_nats",
-    "samples",
-    "written_chars_per_token",
-    "context",
-    "closers",
-    "agreement",
-    "passage",
-    "learned",
-)
+READINGS: dict[str, Shape] = {
+    **dict.fromkeys(FIGURES[:3], dict),
+    "denominators": dict | None,
+    "document_nats": list | None,
+    "samples": dict,
+    "written_chars_per_token": float | None,
+    "context": list | None,
+    "closers": list | None,
+    "agreement": list | None,
+    "passage": list | None,
+    "learned": dict | None,
+}
+"""What is read off a model, and its shape."""
 DIVERGED: dict[str, Any] = {
     **dict.fromkeys(READINGS),
-    **dict.fromkeys(FIGURES[:3], dict.fromkeys(SPLITS)),
+    **dict.fromkeys(FIGURES[:3], dict.fromkeys(HELD_OUT)),
     "samples": {},
 }
 """The readings of a model whose numbers were no numbers any more."""

@@ -1,30 +1,41 @@
 """The study from beginning to end. What is found is kept as it comes, and found once."""
 
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import Corpus
 from experiments.dictionary import read_dictionary
-from experiments.json_files import read_json, write_json
+from experiments.json_files import Shape
 from experiments.measures.claims import claims_of
 from experiments.measures.nonsense import Known, known_words
 from experiments.shell import console
 from experiments.study.answers import Record, controlled_rows
 from experiments.study.contender import trained, tune
-from experiments.study.extras import by_vocabulary, costs, references, step_seconds, writing_seconds
-from experiments.study.findings import differences, model_record, timed
+from experiments.study.extras import (
+    BY_VOCABULARY,
+    COSTS,
+    REFERENCES,
+    by_vocabulary,
+    costs,
+    references,
+    step_seconds,
+    writing_seconds,
+)
+from experiments.study.findings import differences, model_record, training_speed, writing_speed
+from experiments.study.kept import INTERVAL, once
 from experiments.study.presets import COMPARED, Preset
 from experiments.study.readings import DIVERGED, READINGS, Exam, exam_of, learned, read, sample_shape
 from experiments.study.terms import Contender, share_out
 from experiments.study.toy import Toy, recall, toy_of
 
-RECORD = {"seed", "curve", "train_chars_per_second", "seconds", *READINGS}
+RECORD: Shape = {"seed": int, "curve": list, "train_chars_per_second": float | None, "seconds": float, **READINGS}
 """What is kept of a run."""
+RECALLED: Shape = {"right": list | None}
+DIRECT: Shape = {"map": dict | None}
 READING_SECONDS = 60
 """What a trained model's readings take, about."""
 
@@ -66,12 +77,13 @@ def conduct(study: Study) -> dict[str, Any]:
     rng = np.random.default_rng(study.seed)
     models = {each.name: model_record(each, records[each.name], study.exam, study.known, rng) for each in contenders}
     texts, _ = sample_shape(study.preset.terms, 1.0)
-    steps = once(study, "step_seconds", lambda: step_seconds(contenders))
-    writing = once(study, "writing_seconds", lambda: writing_seconds(contenders, texts))
+    times = {each.name: INTERVAL for each in contenders}
+    steps = once(study.out, "step_seconds", times, lambda: step_seconds(contenders))
+    writing = once(study.out, "writing_seconds", times, lambda: writing_seconds(contenders, texts))
     for contender in contenders:
-        name = contender.name
-        models[name] |= {"tuning": grids[name], **_costs(contender, study)}
-        models[name] = timed(models[name], contender, steps[name], texts, writing[name])
+        name, model = contender.name, models[contender.name]
+        model |= {"tuning": grids[name], **_costs(contender, study)}
+        model |= training_speed(model, contender, steps[name]) | writing_speed(model, texts, writing[name])
     for name, rows in _controlled(study, rng).items():
         models[name]["controlled"] = rows
     found = {"models": models, "differences": differences(records, study.exam, rng), **_beside(contenders[0], study)}
@@ -87,25 +99,14 @@ def _tuned(study: Study) -> tuple[list[Contender], dict[str, list[Any]]]:
 
 
 def records_of(contender: Contender, study: Study) -> list[Record]:
-    """A contender from every seed. Raises InputError where what was kept of one is damaged."""
+    """A contender from every seed."""
     name, model = contender.name, contender.model
     sizes = f"vocabulary {model.vocab_size:,}, {model.hidden_size} hidden units"
     console.print(f"  {name}: {sizes}, learning rate {contender.schedule.learning_rate:g}, dropout {model.dropout:g}")
-    records = []
-    for seed in study.seeds_of(name):
-        records.append(once(study, f"{name}_seed{seed}", lambda seed=seed: measure(contender, study, seed)))
-        if records[-1].keys() != RECORD:
-            path = study.out / f"{name}_seed{seed}.json"
-            raise InputError(f"{path} is damaged: remove it, and it is measured again from its last checkpoint")
-    return records
-
-
-def once(study: Study, name: str, find: Callable[[], Record]) -> Record:
-    """What is kept under that name; found now if nothing is."""
-    path = study.out / f"{name}.json"
-    if not path.exists():
-        write_json(path, find())
-    return read_json(path)
+    return [
+        once(study.out, f"{name}_seed{seed}", RECORD, partial(measure, contender, study, seed))
+        for seed in study.seeds_of(name)
+    ]
 
 
 def measure(contender: Contender, study: Study, seed: int) -> Record:
@@ -121,7 +122,7 @@ def measure(contender: Contender, study: Study, seed: int) -> Record:
 
 def _costs(contender: Contender, study: Study) -> Record:
     checkpoints = study.out / f"{contender.name}_seed{study.seed}" / "checkpoints"
-    return once(study, f"{contender.name}_costs", lambda: costs(contender, checkpoints))
+    return once(study.out, f"{contender.name}_costs", COSTS, lambda: costs(contender, checkpoints))
 
 
 def _controlled(study: Study, rng: np.random.Generator) -> dict[str, list[Record]]:
@@ -139,15 +140,17 @@ def _controlled(study: Study, rng: np.random.Generator) -> dict[str, list[Record
 
 def _recalled(toy: Toy, name: str, seed: int, study: Study) -> list[bool] | None:
     file = f"controlled_{name}_seed{seed}"
-    return once(study, file, lambda: {"right": recall(toy, name, seed, study.out / file)})["right"]
+    found = once(study.out, file, RECALLED, lambda: {"right": recall(toy, name, seed, study.out / file)})
+    return found["right"]
 
 
 def _beside(first: Contender, study: Study) -> Record:
     """What no model has to be trained for."""
     if not study.preset.beside:
         return {"references": None}
-    compared = once(study, "references", lambda: references(study.corpus))
-    return {"references": compared, **once(study, "by_vocabulary", lambda: by_vocabulary(first))}
+    compared = once(study.out, "references", REFERENCES, lambda: references(study.corpus))
+    sizes = once(study.out, "by_vocabulary", BY_VOCABULARY, lambda: by_vocabulary(first))
+    return {"references": compared, **sizes}
 
 
 def _inside(contenders: list[Contender], records: dict[str, list[Record]], study: Study) -> Record:
@@ -159,7 +162,8 @@ def _inside(contenders: list[Contender], records: dict[str, list[Record]], study
     chars = study.preset.terms.direct_chars
     if "char" in first and chars:
         char = next(each for each in contenders if each.name == "char")
-        maps["char, direct"] = once(study, "direct", lambda: {"map": _direct(char.direct(chars), study)})["map"]
+        found = once(study.out, "direct", DIRECT, lambda: {"map": _direct(char.direct(chars), study)})
+        maps["char, direct"] = found["map"]
     return {
         "passage": {"text": study.corpus.test.read()[begin:end], "models": read},
         "embedding_map": {name: plane for name, plane in maps.items() if plane},

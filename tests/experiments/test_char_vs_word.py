@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from charrnn_jax.errors import InputError
-from experiments.char_vs_word import Config, main
+from charrnn_jax.io.corpora import load
+from experiments.char_vs_word import agree, main
 from experiments.fit import Trainer
+from experiments.study.config import Config, preset_of
 from experiments.study.presets import PRESETS
+from experiments.study.terms import Terms
 
 MODEL_FIELDS = {
     "vocab_size",
@@ -114,10 +117,11 @@ def test_a_comparison_cut_short_goes_on_in_the_middle_of_a_run(tmp_path, text, m
 def test_what_another_comparison_left_is_refused(tmp_path, text):
     out = tmp_path / "out"
     main(small(text, out))
-    (out / "char_seed0.json").write_text("{}")
-    with pytest.raises(InputError, match=r"char_seed0.json is damaged: remove it"):
-        main(Config(resume=out))
-    (out / "char_seed0.json").unlink()
+    for name in ("writing_seconds.json", "step_seconds.json", "char_seed0.json"):
+        (out / name).write_text("{}")
+        with pytest.raises(InputError, match=rf"{name} is damaged \(it has no \w+\): remove it, and it is measured"):
+            main(Config(resume=out))
+        (out / name).unlink()
     main(small(text, tmp_path / "other", learning_rate=1e-3))
     shutil.rmtree(out / "char_seed0")
     shutil.copytree(tmp_path / "other" / "char_seed0", out / "char_seed0")
@@ -159,9 +163,39 @@ def test_a_text_too_short_leaves_no_folder(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_there_must_be_a_comparison_to_go_on_with(tmp_path):
-    with pytest.raises(InputError, match="holds no comparison"):
-        main(Config(resume=tmp_path / "none"))
+@pytest.mark.parametrize("name", ["none", "empty", "used"])
+def test_there_must_be_a_comparison_to_go_on_with(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds no comparison .* begin one in a new folder with --out"):
+        main(Config(resume=tmp_path / name))
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"config": {"preset": "huge"}}'])
+def test_a_damaged_configuration_is_to_be_restored(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match="another --out") as refused:
+        main(Config(out=tmp_path))
+    assert f"--resume {tmp_path} goes on with it" in str(refused.value)
+    with pytest.raises(InputError, match=r"config.json is .*: restore it, or begin another comparison in a new folder"):
+        main(Config(resume=tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}"])
+def test_what_was_agreed_is_to_be_restored(tmp_path, text, content):
+    config, corpus = small(text, tmp_path), load(str(text))
+    agree(tmp_path, config, corpus, Terms())
+    (tmp_path / "agreed.json").unlink()
+    if content is not None:
+        (tmp_path / "agreed.json").write_text(content)
+    with pytest.raises(InputError, match=r"agreed.json is .*: restore it, or begin another comparison"):
+        agree(tmp_path, replace(config, resume=tmp_path), corpus, Terms())
+
+
+def test_a_model_is_compared_once():
+    with pytest.raises(InputError, match="--contenders has 'char' twice"):
+        preset_of(Config(contenders="char,word,char"))
 
 
 def test_a_text_without_words_has_no_rate_of_nonsense(tmp_path):
@@ -176,6 +210,6 @@ def test_a_text_without_words_has_no_rate_of_nonsense(tmp_path):
 
 def test_another_run_is_not_overwritten(tmp_path, text):
     (tmp_path / "results.json").write_text("mine")
-    with pytest.raises(InputError, match="holds another run"):
+    with pytest.raises(InputError, match="holds another run: choose another --out"):
         main(Config(corpus=str(text), out=tmp_path))
     assert (tmp_path / "results.json").read_text() == "mine"

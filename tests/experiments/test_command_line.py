@@ -4,8 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from experiments.char_vs_word import Config
 from experiments.command_line import command_of, read_command_line
+from experiments.study.config import Config
 
 
 def test_the_command_of_a_configuration_asks_for_it_again(monkeypatch):

@@ -2,7 +2,7 @@ import gc
 import os
 from dataclasses import replace
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -94,6 +94,6 @@ def test_the_table_names_every_recipe(capsys):
 def test_zarembas_rate_is_halved_before_each_pass_from_the_sixth_on():
     config, windows = recipe("zaremba_small"), module_of("zaremba_small").PASS
     rate = learning_rate(schedule_of(config))
-    by_pass = [float(rate(jax.numpy.int32(n * windows))) / 20 for n in range(13)]
+    by_pass = [float(rate(jnp.int32(n * windows))) / 20 for n in range(13)]
     np.testing.assert_allclose(by_pass, [1] * 5 + [0.5**n for n in range(1, 9)], rtol=1e-6)
-    assert float(rate(jax.numpy.int32(5 * windows - 1))) == 20
+    assert float(rate(jnp.int32(5 * windows - 1))) == 20

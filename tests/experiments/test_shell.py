@@ -2,6 +2,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from charrnn_jax.errors import InputError
+from experiments.shell import refuse_used
+
 PROGRAM = """
 import jax
 from experiments.shell import keep_compiled
@@ -28,3 +33,27 @@ def test_compiled_programs_stay_in_the_users_cache_folder(tmp_path):
 
 def test_another_folder_can_be_named(tmp_path):
     assert kept(tmp_path / "other", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "other"))
+
+
+def test_a_folder_below_a_file_is_refused_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file is a file: choose another --out"):
+        refuse_used(tmp_path / "file" / "x" / "y")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch):
+    def read_only(**_):
+        raise PermissionError
+
+    monkeypatch.setattr("tempfile.TemporaryFile", read_only)
+    with pytest.raises(InputError, match="x cannot be written: choose another --out"):
+        refuse_used(tmp_path / "x")
+
+
+def test_only_what_was_begun_is_gone_on_with(tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    with pytest.raises(InputError, match="holds another run: choose another --out"):
+        refuse_used(tmp_path, resumable=True)
+    (tmp_path / "config.json").write_text("")
+    with pytest.raises(InputError, match=f"--resume {tmp_path} goes on with it, or choose another --out"):
+        refuse_used(tmp_path, resumable=True)

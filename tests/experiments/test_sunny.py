@@ -6,7 +6,7 @@ import pytest
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import LanguageModel, init_params, init_state
-from experiments.report.embeddings import kind_of
+from experiments.report.embeddings import OTHER, STYLES, style_of
 from experiments.sunny import LECTURE, MODES, Config, main, write_greedily
 
 
@@ -72,4 +72,5 @@ def test_greedy_generation_is_the_argmax_of_the_forward_pass(mode):
 
 
 def test_kinds_of_characters():
-    assert [kind_of(c) for c in "aS ."] == ["vowel", "consonant", "other", "other"]
+    vowel, consonant = STYLES["vowel"], STYLES["consonant"]
+    assert [style_of(c) for c in "aAsS ."] == [vowel, vowel, consonant, consonant, OTHER, OTHER]

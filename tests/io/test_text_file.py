@@ -1,3 +1,4 @@
+import codecs
 import hashlib
 
 import pytest
@@ -63,6 +64,8 @@ def test_a_file_is_split_90_5_5_by_characters(path, text):
         ("é€".encode() + b"\xe2\x82", "invalid byte 0xe2 at offset 5"),
         ("é€".encode() + b"\xed\xa0a", "invalid byte 0xed at offset 5"),
         ("text".encode("utf-16"), "is UTF-16"),
+        ("text".encode("utf-32"), "is UTF-32"),
+        (codecs.BOM_UTF32_BE + "text".encode("utf-32-be"), "is UTF-32"),
         (b"\x7fELF\0\0\xff\xfe", "binary file"),
         (b"", "is empty"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.report.page import write_page
+from experiments.report.page import render
 from tests.experiments.report.browser import CHROMIUM, Browser
 from tests.experiments.report.example import NAMES, example, hostile, minimal
 
@@ -25,7 +25,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(tmp_path):
-    write_page(example(), tmp_path / "report.html")
+    (tmp_path / "report.html").write_text(render(example()), encoding="utf-8")
     return tmp_path / "report.html"
 
 
@@ -34,7 +34,7 @@ def page(tmp_path):
 @pytest.mark.parametrize("results", RESULTS.values(), ids=RESULTS)
 def test_it_opens_without_error_request_or_overflow(browser, results, width, theme, tmp_path):
     path = tmp_path / "report.html"
-    write_page(results, path)
+    path.write_text(render(results), encoding="utf-8")
     browser.open(path, width, theme=theme)
     browser.run("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert browser.run("document.documentElement.scrollWidth") <= width

@@ -65,6 +65,7 @@ def test_a_band_goes_there_along_the_low_and_back_along_the_high_ends():
     assert chart.lines[0].band == f"M0 {top} L100 {top} L100 100 L0 100 Z"
 
 
+@example([5e-324])
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 @example([5e-324])
 def test_no_name_of_a_curve_covers_another(ends):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments.report.__main__ import read_results
-from experiments.report.document import document, write_document
+from experiments.report.document import document
 from experiments.report.fields import estimate
 from experiments.report.formats import bits, percent, show, show_estimate
 from experiments.report.page import SECTIONS
@@ -33,9 +33,8 @@ def test_columns_are_as_many_in_every_line_of_a_table():
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a | b\n# c", "`x` *y* [z](u)", "\ud800\u202e"])
-def test_a_hostile_text_is_no_markup(text, tmp_path):
-    write_document(hostile(text), tmp_path / "report.md")
-    lines = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+def test_a_hostile_text_is_no_markup(text):
+    lines = document(hostile(text)).encode("utf-8").decode().splitlines()
     written = "\n".join(line for line in lines if not line.startswith("    "))  # the command is code: shown as it is
     assert not re.search(r"(?<!\\)<", written)
     assert not re.search(r"^# c", written, re.MULTILINE)
@@ -43,7 +42,13 @@ def test_a_hostile_text_is_no_markup(text, tmp_path):
 
 
 def test_what_was_not_measured_leaves_a_document():
-    assert document(minimal()).startswith("# Characters against words")
+    assert document(minimal()).startswith("# Characters against words: small\n\n**Characters need less memory: not")
+
+
+@pytest.mark.parametrize("command", ["", " ", "\nx", None, 3, ["python"]])
+def test_a_command_that_is_none_is_left_out(command):
+    lines = document(example() | {"command": command}).splitlines()
+    assert lines[2].startswith("**Characters need less memory")
 
 
 @pytest.mark.parametrize("corpus", ["sotu", "ptb"])

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from charrnn_jax.errors import InputError
 from experiments.report import __main__ as report
+from experiments.report import writing
 from experiments.report.curves import draw_curves
 from experiments.report.table import comparison_table, verdicts
 from tests.experiments.report.example import NAMES, example, minimal
@@ -52,9 +53,10 @@ def test_the_verdicts_are_four_sentences():
 
 
 @pytest.mark.parametrize("results", [example(NAMES), minimal()], ids=["seven", "hardly anything"])
-def test_curves_are_drawn_of_what_there_is(results, tmp_path):
-    draw_curves(results, tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").stat().st_size > 1000
+def test_curves_are_drawn_of_what_there_is(results):
+    drawn = draw_curves(results)
+    assert drawn.startswith(b"\x89PNG")
+    assert len(drawn) > 1000
 
 
 def test_the_page_is_written_again_byte_for_byte(tmp_path, monkeypatch):
@@ -69,6 +71,13 @@ def test_the_page_is_written_again_byte_for_byte(tmp_path, monkeypatch):
     assert opened == [(tmp_path / "report.html").as_uri()]
 
 
+def with_model(**changes):
+    """An example whose model has these fields instead."""
+    results = example()
+    results["models"]["char"] |= changes
+    return json.dumps(results)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -78,7 +87,11 @@ def test_the_page_is_written_again_byte_for_byte(tmp_path, monkeypatch):
         ('{"schema": 2, "scores": {}}', "not of a comparison"),
         ('{"schema": 1, "models": {}}', "is of schema 1, and this version reads 2"),
         ('{"schema": 2, "models": []}', "it has no models"),
-        ('{"schema": 2, "models": {"char": 3}}', "it has no models"),
+        ('{"schema": 2, "models": {"char": 3}}', "char is not a dict"),
+        (with_model(bits_per_char="x"), "char.bits_per_char is not a dict"),
+        (with_model(bits_per_char={"valid": {}, "test": 2.1}), "char.bits_per_char.valid has no mean"),
+        (with_model(seeds=[]), "char.seeds is empty"),
+        (with_model(seeds=[3]), "char.seeds is not a dict"),
     ],
 )
 def test_another_file_is_refused_in_one_line(content, said, tmp_path):
@@ -88,6 +101,35 @@ def test_another_file_is_refused_in_one_line(content, said, tmp_path):
         report.main(report.Config(tmp_path))
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("content", [None, "{", with_model(seeds=[])], ids=["absent", "no JSON", "no seeds"])
+def test_what_was_measured_is_written_again(content, tmp_path):
+    folder = tmp_path / "a run"
+    folder.mkdir()
+    if content is not None:
+        (folder / "results.json").write_text(content)
+    with pytest.raises(InputError, match="restore it, or measure again"):
+        report.main(report.Config(folder))
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"python -m experiments.char_vs_word --resume '.*/a run' writes it again"):
+        report.main(report.Config(folder))
+
+
+def test_nothing_is_written_before_everything_is_made(tmp_path, monkeypatch):
+    (tmp_path / "results.json").write_text(json.dumps(example()))
+    monkeypatch.setattr(writing, "render", lambda _: {}["absent"])
+    with pytest.raises(InputError, match=r"results.json is damaged \(KeyError: 'absent'\)"):
+        report.main(report.Config(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_a_folder_in_the_place_of_the_page_is_said(tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(example()))
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(InputError, match=r"report.html is a folder, .*: move it away"):
+        report.main(report.Config(tmp_path))
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_there_must_be_a_folder(tmp_path):

@@ -9,7 +9,7 @@ from experiments.measures import agreement, controlled
 from experiments.measures.nonsense import known_words
 from experiments.study.answers import controlled_rows, nonsense
 from experiments.study.contender import prepare
-from experiments.study.findings import bits_of_documents, differences, timed
+from experiments.study.findings import bits_of_documents, differences, training_speed, writing_speed
 from experiments.study.readings import Exam
 from experiments.study.terms import Terms
 
@@ -74,16 +74,15 @@ def test_accuracy_is_by_distance_and_over_seeds():
     assert found == [(1, 5, 1), (8, 40, 0.25)]
 
 
-def test_speeds_are_of_the_text_that_is_read_and_written(contender):
-    model = {"written_chars_per_token": 3.0, "seeds": [{"curve": [{"step": 4, "seconds": 1e9}]}]}
-    found = timed(model, contender, {"estimate": 0.5}, 10, {"estimate": 0.25})
+def test_the_speed_of_training_is_of_the_text_that_is_read(contender):
+    model = {"seeds": [{"curve": [{"step": 4, "seconds": 1e9}]}]}
+    found = training_speed(model, contender, {"estimate": 0.5})
     T, B = contender.schedule.length, contender.schedule.batch_size
     assert found["train_chars_per_second"] == pytest.approx(contender.chars_per_token * T * B / 0.5)
-    assert found["generation_chars_per_second"] == pytest.approx(3 * 10 / 0.25)
     assert found["seeds"][0]["curve"][0]["seconds"] == 2
-    assert (
-        timed(model | {"written_chars_per_token": None}, contender, {"estimate": 1}, 10, {"estimate": 1})[
-            "generation_chars_per_second"
-        ]
-        is None
-    )
+
+
+@pytest.mark.parametrize(("chars_per_token", "speed"), [(3.0, 120.0), (None, None)])
+def test_the_speed_of_writing_is_of_the_text_that_is_written(chars_per_token, speed):
+    found = writing_speed({"written_chars_per_token": chars_per_token}, 10, {"estimate": 0.25})
+    assert found["generation_chars_per_second"] == speed
