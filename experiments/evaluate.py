@@ -11,7 +11,7 @@ for each half million characters of a small model. Expected: on the test text of
 --dynamic and --cache print one more figure each, behind the plain one: of a model that goes on learning from the text
 (`charrnn_jax.dynamic_evaluation`), and of one that looks up what followed similar hidden states
 (`charrnn_jax.neural_cache`). Both read the text as one contiguous stream (`experiments.adaptive`), which takes minutes
-for a million characters. Surprisals are always those of the plain model.
+for a million characters. Choose their values on a validation text. Surprisals are always those of the plain model.
 """
 
 import json
