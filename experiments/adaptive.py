@@ -112,8 +112,9 @@ def cached_score(extras: Extras, trained: Trained, tokens: Tokens) -> Score:
     model, tokenizer, params, _ = trained
     assert extras.cache is not None
     step = make_cached_step(partial(read, model), extras.cache_theta, extras.cache_lambda)
-    cache = init_cache(min(extras.cache, len(tokens.ids)), 1, model.hidden_size)
-    state = CachedState(jax.device_put(params), init_state(model, 1), cache)
+    carry = init_state(model, 1)
+    cache = init_cache(min(extras.cache, len(tokens.ids)), 1, carry[-1].h.shape[-1])
+    state = CachedState(jax.device_put(params), carry, cache)
     return _score(jax.jit(step, donate_argnums=0), state, tokens, tokenizer.start_id, READ_AT_ONCE, "--cache-theta")
 
 
