@@ -56,8 +56,8 @@ class Statistics(NamedTuple):
 
 
 def init_dynamic(trained: Params, carry: tuple[State, ...], rms: Params | None = None) -> DynamicState:
-    """The state before the first segment. The local parameters have arrays of their own: a step may be given them."""
-    return DynamicState(jax.tree.map(lambda x: jnp.array(x, copy=True), trained), trained, rms, carry)
+    """The state before the first segment; with `rms`, of the RMS rule."""
+    return DynamicState(trained, trained, rms, carry)
 
 
 def make_dynamic_step(

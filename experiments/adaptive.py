@@ -5,15 +5,15 @@ each begin anew with nothing. One stream cannot be shared out, so that they run 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.stages import Wrapped
 
 from charrnn_jax.dynamic_evaluation import (
     init_dynamic,
@@ -102,8 +102,8 @@ def dynamic_score(extras: Extras, run: Path, trained: Trained, tokens: Tokens, l
     model, tokenizer, params, _ = trained
     assert extras.dynamic is not None
     rms = gradient_rms(model, params, training_tokens(run), tokenizer.start_id, length) if extras.dynamic_rms else None
-    step = jax.jit(make_dynamic_step(partial(nats_of, model), extras.dynamic, extras.dynamic_decay), donate_argnums=0)
-    state = init_dynamic(jax.device_put(params), init_state(model, 1), rms)
+    step = make_dynamic_step(partial(nats_of, model), extras.dynamic, extras.dynamic_decay)
+    state = init_dynamic(params, init_state(model, 1), rms)
     return _score(step, state, tokens, tokenizer.start_id, length, "--dynamic")
 
 
@@ -114,16 +114,18 @@ def cached_score(extras: Extras, trained: Trained, tokens: Tokens) -> Score:
     step = make_cached_step(partial(read, model), extras.cache_theta, extras.cache_lambda)
     carry = init_state(model, 1)
     cache = init_cache(min(extras.cache, len(tokens.ids)), 1, carry[-1].h.shape[-1])
-    state = CachedState(jax.device_put(params), carry, cache)
-    return _score(jax.jit(step, donate_argnums=0), state, tokens, tokenizer.start_id, READ_AT_ONCE, "--cache-theta")
+    state = CachedState(params, carry, cache)
+    return _score(step, state, tokens, tokenizer.start_id, READ_AT_ONCE, "--cache-theta")
 
 
-def _score(step: Wrapped, state: Any, tokens: Tokens, start_id: int, length: int, flag: str) -> Score:
+def _score(step: Callable, state: Any, tokens: Tokens, start_id: int, length: int, flag: str) -> Score:
     """The text as one stream, summed in double precision. Raises InputError where the sum is not finite."""
     streams, total = fold_for_scoring(tokens.ids, start_id, 1, length, burn_in=0), 0.0
+    compiled = jax.jit(step, donate_argnums=0)
+    state = jax.tree.map(lambda x: jnp.array(x, copy=True), state)  # what is donated must be nobody else's
     with progress("adapting", 0, streams.windows) as shown:
         for n in range(streams.windows):
-            state, nats = step(state, batch_at(streams, n))
+            state, nats = compiled(state, batch_at(streams, n))
             total += float(np.sum(np.asarray(nats), dtype=np.float64))
             if not math.isfinite(total):
                 raise InputError(f"the nats are not finite at token {n * length:,}: use a smaller {flag}")

@@ -2,6 +2,7 @@ import gc
 import re
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -63,6 +64,7 @@ def test_with_no_strength_the_extra_figures_are_the_plain_one(made):
     trained = read_trained(made / "run", best=False)
     tokens = encode(trained.tokenizer, open_text(made / "other.txt"))
     plain = Scorer(trained.model, trained.tokenizer).score(trained.params, tokens)
+    trained = trained._replace(params=jax.device_put(trained.params))  # they are there for both figures
     nothing = Extras(dynamic=0.0, dynamic_decay=0.5, cache=10, cache_lambda=0.0)
     figures = list(extra_scores(nothing, made / "run", trained, tokens))
     assert len(figures) == 2
