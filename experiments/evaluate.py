@@ -1,10 +1,17 @@
 """Scores any text with any checkpoint.
 
     python -m experiments.evaluate --run runs/mine --text other.txt [--best] [--per-token surprisal.tsv]
+        [--dynamic RATE] [--dynamic-decay D] [--dynamic-length T] [--dynamic-rms]
+        [--cache WINDOW] [--cache-theta θ] [--cache-lambda λ]
 
 Prints bits per character of the raw text and perplexities. With --per-token it also writes a line for each token:
 the token in JSON, and its surprisal in bits. Hardware: any. Time: five seconds and, on two CPU cores, about one more
 for each half million characters of a small model. Expected: on the test text of a run, what its results.json says.
+
+--dynamic and --cache print one more figure each, behind the plain one: of a model that goes on learning from the text
+(`charrnn_jax.dynamic_evaluation`), and of one that looks up what followed similar hidden states
+(`charrnn_jax.neural_cache`). Both read the text as one contiguous stream (`experiments.adaptive`), which takes minutes
+for a million characters. Choose their values on a validation text. Surprisals are always those of the plain model.
 """
 
 import json
@@ -19,13 +26,14 @@ from charrnn_jax.io.text_file import open_text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
+from experiments.adaptive import Extras, check, extra_scores
 from experiments.fit import Scorer, require_lossless
 from experiments.run_folder import read_trained
 from experiments.shell import banner, console, print_score, run
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(Extras):
     """A text, scored by a trained model."""
 
     text: Path
@@ -39,7 +47,8 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Prints the score, and writes the surprisals where asked."""
+    """Prints the score, and writes the surprisals where asked; then the figures beside it."""
+    check(config)
     if config.per_token and config.per_token.exists():
         raise InputError(f"{config.per_token} exists: choose another --per-token, or remove it")
     if not config.text.is_file():
@@ -47,7 +56,8 @@ def main(config: Config) -> None:
     if config.per_token and not config.per_token.parent.is_dir():
         raise InputError(f"{config.per_token.parent} is no folder: make it, or choose another --per-token")
     text = open_text(config.text)
-    model, tokenizer, params, step = read_trained(config.run, config.best)
+    trained = read_trained(config.run, config.best)
+    model, tokenizer, params, step = trained
     tokens = encode(tokenizer, text)
     require_lossless(tokenizer, text, str(config.text))
     banner(f"Scoring {config.text} at step {step} of {config.run}", model.precision)
@@ -57,7 +67,10 @@ def main(config: Config) -> None:
         part = config.per_token.with_name(f"{config.per_token.name}.part")
         write_surprisal(part, tokenizer, tokens.ids, scorer.surprisal(params, tokens))
         part.replace(config.per_token)
-        console.print(f"\nwrote {config.per_token}", soft_wrap=True)
+        console.print(f"\nwrote {config.per_token}\n", soft_wrap=True)
+    for figure in extra_scores(config, config.run, trained, tokens):
+        print_score(figure.name, figure.score)
+        console.print(f"    {figure.rule}")
 
 
 def write_surprisal(path: Path, tokenizer: Tokenizer, ids: np.ndarray, nats: np.ndarray) -> None:
