@@ -8,10 +8,12 @@ Windows have 70 tokens each, as in `awd_ptb`.
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.recipes import awd_ptb
 
 PASS = 373  # windows of 70 tokens, in 80 streams of 2,088,628 tokens
 
+PUBLISHED = Published("perplexity_per_token", 65.8)
 RECIPE = replace(
     awd_ptb.RECIPE,
     corpus="wikitext-2",

@@ -8,10 +8,12 @@ not see the difference. The rate falls by 3 % before each pass from the eleventh
 
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.run_config import Config
 
 PASS = 423  # windows of 50 characters, in 50 streams of 1,057,500
 
+PUBLISHED = Published("nats_per_token", split="valid")
 RECIPE = Config(
     corpus="tinyshakespeare-rows",
     input_mode="direct",

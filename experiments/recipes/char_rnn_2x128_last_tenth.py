@@ -6,10 +6,12 @@ Paper: Karpathy (2015), char-rnn, train.lua. Hardware: two CPU cores. Time: half
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.recipes import char_rnn_2x128
 
 PASS = 402  # windows of 50 characters, in 50 streams of 1,003,854
 
+PUBLISHED = Published("nats_per_token", split="valid")
 RECIPE = replace(
     char_rnn_2x128.RECIPE,
     corpus="tinyshakespeare",

@@ -7,6 +7,8 @@ Published: no figure found.
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.recipes import char_rnn_2x128
 
+PUBLISHED = Published("nats_per_token", split="valid")
 RECIPE = replace(char_rnn_2x128.RECIPE, hidden_size=512, layers=3, dropout=0.5, out=Path("runs/char_rnn_3x512"))

@@ -7,8 +7,10 @@ Obtained: 1.5245; one seed.
 
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.run_config import Config
 
+PUBLISHED = Published("nats_per_token", split="valid")
 RECIPE = Config(
     corpus="tinyshakespeare",
     embed_size=64,

@@ -6,10 +6,12 @@ Hardware: one GPU. Published: 78.4 test perplexity per token. Obtained: not run.
 from dataclasses import replace
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.recipes import zaremba_medium
 
 PASS = zaremba_medium.PASS
 
+PUBLISHED = Published("perplexity_per_token", 78.4)
 RECIPE = replace(
     zaremba_medium.RECIPE,
     embed_size=1500,

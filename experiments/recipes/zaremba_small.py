@@ -8,10 +8,12 @@ It is halved before each pass from the sixth on.
 
 from pathlib import Path
 
+from experiments.published import Published
 from experiments.run_config import Config
 
 PASS = 2324  # windows of 20 tokens, in 20 streams of 929,589 tokens
 
+PUBLISHED = Published("perplexity_per_token", 114.5)
 RECIPE = Config(
     corpus="ptb",
     tokenizer="closed_word",

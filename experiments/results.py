@@ -1,0 +1,103 @@
+"""The results of recipes in one table: docs/results.md, from the files that the runs wrote.
+
+    python -m experiments.results
+
+Reads results/RECIPE-seedN.json, each the results.json of a run of `experiments.train --recipe RECIPE`. Hardware: any.
+Time: a second. Expected: the same page as before, where no run was added.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments import process
+from experiments.json_files import read_json, write_whole
+from experiments.published import UNITS, Published
+from experiments.recipes import NAMES, module_of
+from experiments.shell import console, run
+
+HEAD = """# Results of the recipes
+
+`python -m experiments.train --recipe NAME --data-dir DIR` runs a recipe; `--list-recipes` says what each is. Every
+figure here is from the `results.json` that a run wrote, kept in `results/`; `python -m experiments.results` makes this
+page of them. Several seeds: their mean, and the lowest and highest. Perplexity is per token, `<eos>` included.
+"""
+PTB = """## Penn Treebank: words and characters over the same text
+
+Total bits are of the whole test text, and bits per character are those over its characters, for both alike.
+"""
+HOW = "## How they were run\n"
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the results are, and where the page goes."""
+
+    results: Path = Path("results")
+    """The folder with a file a run."""
+    page: Path = Path("docs/results.md")
+    """The page to write."""
+
+
+def main(config: Config) -> None:
+    """Writes the page."""
+    write_whole(config.page, page({name: runs_of(config.results, name) for name in NAMES}))
+    console.print(f"wrote {config.page}")
+
+
+def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
+    """The runs of a recipe, by seed."""
+    return [read_json(path) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
+
+
+def page(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """In Markdown."""
+    done = {name: each for name, each in runs.items() if each}
+    ptb = {name: each for name, each in done.items() if each[0]["corpus"]["name"] == "ptb"}
+    figures = _table(("recipe", "text", "figure", "published", "obtained"), [_figures(*item) for item in runs.items()])
+    bits = _table(("recipe", "total bits", "characters", "bits per character"), [_bits(*item) for item in ptb.items()])
+    how = _table(("recipe", "time", "hardware", "commit"), [_how(*item) for item in done.items()])
+    commands = "\n".join(f"    {each['command']}" for several in done.values() for each in several)
+    return "\n".join([HEAD, figures, PTB, bits, HOW, how, commands]) + "\n"
+
+
+def _figures(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    published: Published = module_of(name).PUBLISHED
+    unit, split = published.unit, published.split
+    obtained = _spread([run["scores"][split][unit] for run in runs], 2 if unit.startswith("perplexity") else 4)
+    stated = "none found" if published.figure is None else f"{published.figure:g}"
+    return name, module_of(name).RECIPE.corpus, f"{UNITS[unit]}, {split}", stated, obtained
+
+
+def _bits(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    tests = [run["scores"]["test"] for run in runs]
+    total = _spread([test["nats"] / math.log(2) for test in tests], 0)
+    return name, total, f"{tests[0]['chars']:,}", _spread([test["bits_per_char"] for test in tests], 4)
+
+
+def _how(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
+    minutes = _spread([run["curve"][-1]["seconds"] / 60 for run in runs], 0)
+    environment = runs[0]["environment"]
+    hardware = f"{', '.join(environment['devices'])}, {environment['cores']} cores, {environment['precision']}"
+    commits = sorted({str(run["environment"].get("commit")) for run in runs})
+    return name, f"{minutes} min", hardware, ", ".join(commits)
+
+
+def _spread(values: list[float], places: int) -> str:
+    """The mean, and where there are several the lowest and highest."""
+    if not values:
+        return NOT_RUN
+    mean, low, high = (f"{x:,.{places}f}" for x in (sum(values) / len(values), min(values), max(values)))
+    return mean if len(values) == 1 else f"{mean} ({low} to {high}; {len(values)} seeds)"
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    process.prepare()
+    run(main, Config, __doc__)

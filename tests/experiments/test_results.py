@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from experiments.json_files import write_json
+from experiments.recipes import NAMES
+from experiments.results import Config, main, page, runs_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_of(seed, perplexity, minutes):
+    score = {"nats": 1000.0, "chars": 442423, "bits_per_char": 1.25, "perplexity_per_token": perplexity}
+    return {
+        "corpus": {"name": "ptb"},
+        "scores": {"test": score},
+        "curve": [{"seconds": 1.0}, {"seconds": 60.0 * minutes}],
+        "environment": {"devices": ["cpu:cpu"], "cores": 2, "precision": "float32", "commit": f"c0ffee{seed}"},
+        "command": f"python -m experiments.train --recipe zaremba_small --seed {seed}",
+    }
+
+
+@pytest.fixture
+def lines(tmp_path):
+    for seed, perplexity, minutes in ((0, 114.0, 50), (1, 116.5, 70)):
+        write_json(tmp_path / f"zaremba_small-seed{seed}.json", run_of(seed, perplexity, minutes))
+    main(Config(tmp_path, tmp_path / "page.md"))
+    return (tmp_path / "page.md").read_text().splitlines()
+
+
+def test_several_seeds_are_a_mean_and_a_range_beside_the_published_figure(lines):
+    expected = "| zaremba_small | ptb | perplexity per token, test | 114.5 | 115.25 (114.00 to 116.50; 2 seeds) |"
+    assert expected in lines
+    assert "| zaremba_small | 60 (50 to 70; 2 seeds) min | cpu:cpu, 2 cores, float32 | c0ffee0, c0ffee1 |" in lines
+    assert "    python -m experiments.train --recipe zaremba_small --seed 1" in lines
+
+
+def test_what_was_not_run_says_so(lines):
+    assert "| zaremba_large | ptb | perplexity per token, test | 78.4 | not run |" in lines
+    assert sum(line.endswith("| not run |") for line in lines) == len(NAMES) - 1
+
+
+def test_penn_treebank_is_in_total_bits_over_its_characters(lines):
+    assert any(line.startswith("| zaremba_small | 1,443 (1,443 to 1,443; 2 seeds) | 442,423 |") for line in lines)
+
+
+def test_the_page_is_that_of_the_results_in_the_repository():
+    runs = {name: runs_of(ROOT / "results", name) for name in NAMES}
+    assert (ROOT / "docs" / "results.md").read_text() == page(runs)
