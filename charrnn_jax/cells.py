@@ -110,7 +110,7 @@ def cifg(u: Float[Array, "*B GH"], r: Float[Array, "*B GH"], state: LSTMState) -
 
         f, o = σ(u + r)    g = tanh(u + r)    c' = f c + (1 - f) g    h' = o tanh(c')
 
-    Greff et al. (2017), LSTM: A Search Space Odyssey, variant CIFG of section III, without peepholes.
+    Greff et al. (2017), LSTM: A Search Space Odyssey, variant CIFG, here without peepholes.
     """
     f, g, o = jnp.split(u + r, 3, axis=-1)
     g = jnp.tanh(g)

@@ -79,7 +79,7 @@ def pull_back_gru(factors: GRUFactors, d_state: HiddenState) -> tuple[Array, Arr
 
 
 class LSTMFactors(NamedTuple):
-    """Derivatives of c' by every block but the last, of h' by o, the last; of c' by c and of h' by c', each `[B, H]`."""
+    """Derivatives of c' by each block but the last, of h' by o, the last; of c' by c and of h' by c', `[B, H]` both."""
 
     of_u: Array
     c: Array
