@@ -1,4 +1,4 @@
-"""Elman, GRU and LSTM: the pointwise mathematics of one time step.
+"""Elman, GRU, LSTM and its kin: the pointwise mathematics of one time step.
 
 A cell sees two pre-activations of G·H columns, and its state:
 
@@ -91,6 +91,33 @@ def lstm(u: Float[Array, "*B GH"], r: Float[Array, "*B GH"], state: LSTMState) -
     return LSTMState(sigmoid(o) * jnp.tanh(c), c)
 
 
+def capped_lstm(u: Float[Array, "*B GH"], r: Float[Array, "*B GH"], state: LSTMState) -> LSTMState:
+    """The LSTM with its input gate held below `1 - f`, which keeps `c` in [-1, 1]; blocks in the order i, f, g, o.
+
+        i, f, o = σ(u + r)    g = tanh(u + r)    c' = f c + min(i, 1 - f) g    h' = o tanh(c')
+
+    Melis, Kočiský and Blunsom (2020), Mogrifier LSTM: what its experiments run, gated or not, as published with
+    the paper (`cap_input_gate` of their code); its equations do not have it.
+    """
+    i, f, g, o = jnp.split(u + r, 4, axis=-1)
+    f = sigmoid(f)
+    c = f * state.c + jnp.minimum(sigmoid(i), 1 - f) * jnp.tanh(g)
+    return LSTMState(sigmoid(o) * jnp.tanh(c), c)
+
+
+def cifg(u: Float[Array, "*B GH"], r: Float[Array, "*B GH"], state: LSTMState) -> LSTMState:
+    """The LSTM with coupled input and forget gates, `i = 1 - f`, blocks in the order f, g, o.
+
+        f, o = σ(u + r)    g = tanh(u + r)    c' = f c + (1 - f) g    h' = o tanh(c')
+
+    Greff et al. (2017), LSTM: A Search Space Odyssey, variant CIFG, here without peepholes.
+    """
+    f, g, o = jnp.split(u + r, 3, axis=-1)
+    g = jnp.tanh(g)
+    c = g + sigmoid(f) * (state.c - g)
+    return LSTMState(sigmoid(o) * jnp.tanh(c), c)
+
+
 def _zero_hidden(batch_size: int, hidden_size: int) -> HiddenState:
     return HiddenState(jnp.zeros((batch_size, hidden_size)))
 
@@ -103,5 +130,7 @@ CELLS: dict[str, Cell] = {
     "elman": Cell(1, _zero_hidden, elman, bias=(0.0,)),
     "gru": Cell(3, _zero_hidden, gru, bias=(0.0, 0.0, 0.0), recurrent_bias=True),
     "lstm": Cell(4, _zero_lstm, lstm, bias=(0.0, 1.0, 0.0, 0.0)),
+    "capped_lstm": Cell(4, _zero_lstm, capped_lstm, bias=(0.0, 1.0, 0.0, 0.0)),
+    "cifg": Cell(3, _zero_lstm, cifg, bias=(1.0, 0.0, 0.0)),
 }
-"""The cells by name. The LSTM's forget gate starts open: bias 1 (Jozefowicz et al., 2015)."""
+"""The cells by name. The forget gate of every LSTM starts open: bias 1 (Jozefowicz et al., 2015)."""

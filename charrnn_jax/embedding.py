@@ -10,7 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from charrnn_jax.products import Precision, product
-from charrnn_jax.types import Array, Float, Integer
+from charrnn_jax.types import Array, Float, Ids, Integer
 
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
@@ -58,6 +58,19 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     _check_concrete(ids, table.shape[0])
     rows = table.at[jnp.asarray(ids)]
     return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+
+
+def times(
+    x: Float[Array, "T B X"] | Ids, W: Float[Array, "X M"], precision: Precision = "float32"
+) -> Float[Array, "T B M"]:
+    """`x W` for all time at once, of vectors or of ids, each of which stands for its one-hot vector.
+
+    The product of a one-hot vector with W is a row of W: no one-hot vector is made.
+    """
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return embed_lookup(W, x)
+    T, B, X = x.shape
+    return product(x.reshape(T * B, X), W, precision).reshape(T, B, -1)
 
 
 def fold(

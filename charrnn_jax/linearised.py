@@ -79,7 +79,7 @@ def pull_back_gru(factors: GRUFactors, d_state: HiddenState) -> tuple[Array, Arr
 
 
 class LSTMFactors(NamedTuple):
-    """Derivatives of c' by the blocks i, f and g, of h' by o; of c' by c and of h' by c', each `[B, H]`."""
+    """Derivatives of c' by each block but the last, of h' by o, the last; of c' by c and of h' by c', `[B, H]` both."""
 
     of_u: Array
     c: Array
@@ -100,11 +100,24 @@ def linearised_lstm(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LST
     return LSTMState(o * tanh_c, c), factors
 
 
+def linearised_cifg(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LSTMState) -> tuple[LSTMState, Factors]:
+    """`c' = g + f (c - g)` and `h' = o tanh(c')`; pulled back as the LSTM is."""
+    B, H = state.h.shape
+    half = jnp.array([0.5, 1.0, 0.5], u.dtype)[None, :, None]
+    tanh = jnp.tanh(half * (u + r).reshape(B, 3, H))
+    f, g, o = 0.5 * tanh[:, 0] + 0.5, tanh[:, 1], 0.5 * tanh[:, 2] + 0.5
+    c = g + f * (state.c - g)
+    tanh_c = jnp.tanh(c)
+    blocks = (state.c - g) * f * (1 - f), (1 - f) * (1 - g * g), tanh_c * o * (1 - o)
+    factors = LSTMFactors(jnp.concatenate(blocks, axis=-1), c=f, c_after=o * (1 - tanh_c * tanh_c))
+    return LSTMState(o * tanh_c, c), factors
+
+
 def pull_back_lstm(factors: LSTMFactors, d_state: LSTMState) -> tuple[Array, None, LSTMState]:
     """Through the output into the memory cell, and from there into the gates."""
     dc = d_state.c + d_state.h * factors.c_after
-    i, f, g, o = jnp.split(factors.of_u, 4, axis=-1)
-    da = jnp.concatenate([dc * i, dc * f, dc * g, d_state.h * o], axis=-1)
+    *of_c, o = jnp.split(factors.of_u, factors.of_u.shape[-1] // dc.shape[-1], axis=-1)
+    da = jnp.concatenate([*(dc * by for by in of_c), d_state.h * o], axis=-1)
     return da, None, LSTMState(jnp.zeros_like(dc), dc * factors.c)
 
 
@@ -112,6 +125,7 @@ LINEARISED: dict[Callable[..., State], Linearised] = {
     CELLS["elman"].apply: Linearised(linearised_elman, pull_back_elman),
     CELLS["gru"].apply: Linearised(linearised_gru, pull_back_gru),
     CELLS["lstm"].apply: Linearised(linearised_lstm, pull_back_lstm),
+    CELLS["cifg"].apply: Linearised(linearised_cifg, pull_back_lstm),
 }
 """The derivatives written by hand, by the function of the cell."""
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import Cell, State
+from charrnn_jax.embedding import times
 from charrnn_jax.products import Precision, product
-from charrnn_jax.types import Array, Float
+from charrnn_jax.types import Array, Float, Ids
 
 
 class Layer(NamedTuple):
@@ -37,11 +38,9 @@ def init_layer(key: Array, cell: Cell, input_size: int, hidden_size: int) -> Lay
     )
 
 
-def project(layer: Layer, x: Float[Array, "T B X"], precision: Precision = "float32") -> Float[Array, "T B GH"]:
-    """The input pre-activation `u = x W + b`, for all time at once: one product of two matrices."""
-    T, B, X = x.shape
-    u = product(x.reshape(T * B, X), layer.W, precision)
-    return (u + layer.b[None, :]).reshape(T, B, -1)
+def project(layer: Layer, x: Float[Array, "T B X"] | Ids, precision: Precision = "float32") -> Float[Array, "T B GH"]:
+    """The input pre-activation `u = x W + b`, for all time at once: one product of two matrices, or a look-up."""
+    return times(x, layer.W, precision) + layer.b[None, None, :]
 
 
 def recurrent(

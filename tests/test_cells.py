@@ -12,7 +12,8 @@ from charrnn_jax.recurrence import init_layer
 
 B, H = 3, 4
 EACH_CELL = pytest.mark.parametrize("name", CELLS)
-STATES = {"elman": HiddenState, "gru": HiddenState, "lstm": LSTMState}
+STATES = {"elman": HiddenState, "gru": HiddenState, "lstm": LSTMState, "capped_lstm": LSTMState, "cifg": LSTMState}
+FORGET_BLOCK = {"lstm": 1, "capped_lstm": 1, "cifg": 0}
 
 
 def logistic(x):
@@ -36,7 +37,21 @@ def lstm_unit(u, r, h, c):
     return o * math.tanh(c), c
 
 
-UNITS = {"elman": elman_unit, "gru": gru_unit, "lstm": lstm_unit}
+def capped_lstm_unit(u, r, h, c):
+    del h
+    i, f, o = (logistic(u[k] + r[k]) for k in (0, 1, 3))
+    c = f * c + min(i, 1 - f) * math.tanh(u[2] + r[2])
+    return o * math.tanh(c), c
+
+
+def cifg_unit(u, r, h, c):
+    del h
+    f, o = logistic(u[0] + r[0]), logistic(u[2] + r[2])
+    c = f * c + (1 - f) * math.tanh(u[1] + r[1])
+    return o * math.tanh(c), c
+
+
+UNITS = {"elman": elman_unit, "gru": gru_unit, "lstm": lstm_unit, "capped_lstm": capped_lstm_unit, "cifg": cifg_unit}
 
 
 def example(name, scale=1.0):
@@ -79,11 +94,24 @@ def test_saturated_gates_have_finite_gradients(name):
         assert np.isfinite(leaf).all()
 
 
+def test_the_capped_input_gate_is_the_lstms_below_one_minus_f_and_the_coupled_one_above():
+    u, r, state = example("lstm")
+    i, f, g, o = jnp.split(u, 4, axis=-1)
+    zero = jnp.zeros_like(r)
+    closed, open_ = (jnp.concatenate([i, jnp.full_like(f, bias), g, o], axis=-1) for bias in (-20.0, 20.0))
+    after, wanted = CELLS["capped_lstm"].apply(closed, zero, state), CELLS["lstm"].apply(closed, zero, state)
+    np.testing.assert_allclose(after.c, wanted.c, atol=1e-6)
+    wide = jnp.concatenate([jnp.full_like(i, 20.0), f, g, o], axis=-1)
+    coupled = CELLS["cifg"].apply(jnp.concatenate([f, g, o], axis=-1), zero[:, H:], state)
+    np.testing.assert_allclose(CELLS["capped_lstm"].apply(wide, zero, state).c, coupled.c, atol=1e-6)
+    assert np.abs(CELLS["capped_lstm"].apply(open_, zero, state).c - state.c).max() < 1e-6
+
+
 def test_biases_start_at_zero_but_for_an_open_forget_gate():
     for name, cell in CELLS.items():
         layer = init_layer(jax.random.key(0), cell, 2, H)
         expected = np.zeros((cell.gates, H))
-        if name == "lstm":
-            expected[1] = 1.0
+        if name in FORGET_BLOCK:
+            expected[FORGET_BLOCK[name]] = 1.0
         np.testing.assert_array_equal(layer.b.reshape(cell.gates, H), expected)
         assert (layer.b_R is not None) == (name == "gru")

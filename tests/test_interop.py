@@ -13,7 +13,7 @@ from charrnn_jax.losses import Output, linear, softmax_nats
 from charrnn_jax.recurrence import init_layer, project, scan
 
 SIZES = [(1, 1, 1, 1, 1), (5, 2, 3, 4, 1), (7, 3, 6, 5, 3), (20, 4, 16, 32, 2)]
-EACH_CELL = pytest.mark.parametrize("name", CELLS)
+EACH_CELL = pytest.mark.parametrize("name", ["elman", "gru", "lstm"])  # those that PyTorch has
 
 
 @pytest.fixture
