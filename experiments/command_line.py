@@ -148,6 +148,9 @@ def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
             raise TypeError(f"{name} is {value!r}")
         value = Path(value) if isinstance(value, str) and Path in (wanted, *get_args(wanted)) else value
         if get_origin(wanted) is tuple and isinstance(value, list):
+            item = get_args(wanted)[0]
+            if not all(type(each) is item for each in value):
+                raise TypeError(f"{name} is {value!r}")
             value, wanted = tuple(value), tuple
         allowed = [type(literal) for literal in get_args(wanted)] if get_origin(wanted) is Literal else get_args(wanted)
         if not isinstance(value, tuple(allowed) or wanted) or (isinstance(value, bool) and wanted is not bool):

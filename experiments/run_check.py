@@ -13,6 +13,7 @@ SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "we
 SHARES += ("zoneout_cell", "label_smoothing", "drop_state", "squares")
 WEIGHTS = ("weight_decay", "activation", "temporal_activation")
 ABOVE_ZERO = (*COUNTS, "learning_rate", "clip", "decay_by", "init_scale", "embed_scale")
+FORGETFUL = ("lstm", "capped_lstm")
 LARGEST = 2**31 - 1
 MOST_LAYERS = 1000
 
@@ -50,12 +51,15 @@ def _check_together(config: Config) -> None:
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
     if config.embed_scale is not None and config.input_mode == "direct":
         raise InputError("--embed-scale needs an embedding layer: use --input-mode lookup")
-    if config.forget_bias is not None and (config.cell != "lstm" or not math.isfinite(config.forget_bias)):
-        raise InputError("--forget-bias is a finite number, for --cell lstm alone: leave it out")
-    if config.zoneout_cell and config.cell != "lstm":
-        raise InputError("--zoneout-cell is for --cell lstm, whose state has a memory cell: use --zoneout-hidden")
-    if bool(config.decay_at) != (config.decay == "steps") or list(config.decay_at) != sorted(set(config.decay_at)):
-        raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises")
+    if config.forget_bias is not None and (
+        config.cell not in ("lstm", "capped_lstm") or not math.isfinite(config.forget_bias)
+    ):
+        raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: leave it out")
+    if config.zoneout_cell and config.cell in ("elman", "gru"):
+        raise InputError("--zoneout-cell is for an LSTM, whose state has a memory cell: use --zoneout-hidden")
+    rising = list(config.decay_at) == sorted(set(config.decay_at)) and all(0 < n <= LARGEST for n in config.decay_at)
+    if bool(config.decay_at) != (config.decay == "steps") or not rising:
+        raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises from above zero")
 
 
 def _check_vectors(config: Config) -> None:

@@ -12,7 +12,7 @@ from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from experiments.plan import Plan
 from experiments.schedule import ClipBy, Decay, OnNonfinite, Optimizer, Schedule
 
-CellName = Literal["elman", "gru", "lstm"]
+CellName = Literal["elman", "gru", "lstm", "capped_lstm", "cifg"]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from experiments import (
     doctor,
     json_files,
     one_hot_vs_lookup,
+    run_check,
     run_config,
     sample,
     sampling_speed,
@@ -26,10 +27,14 @@ from experiments import (
 from tests.hostile import INTEGERS, JSON, JSON_TEXT, NUMBERS, TEXT, altered, damaged, patiently, survives
 
 STORED = {"schema": 1, "experiment": "experiments.train", "config": command_line.plain(run_config.Config())}
-PATHS = {**dict.fromkeys(["data_dir", "init_from", "resume"], (Path, type(None))), "out": Path}
+KINDS = {
+    **dict.fromkeys(["data_dir", "store_dir", "init_from", "vectors", "resume"], (Path, type(None))),
+    **{f.name: (float, type(None)) for f in fields(run_config.Config) if f.type == float | None},
+    "out": Path,
+}
 # What a value of the command line is held to before anything is made of it.
 CHECKS = {
-    run_config.Config: run_config.check,
+    run_config.Config: run_check.check,
     char_vs_word.Config: char_vs_word.preset_of,
     **dict.fromkeys(
         [module.Config for module in (doctor, one_hot_vs_lookup, sample, sampling_speed, softmax_memory, speed, sunny)],
@@ -47,9 +52,10 @@ def check_usable(config):
     """Every field is of the type that it declares, and a model can be made of them."""
     for field in fields(config):
         value = getattr(config, field.name)
-        expected = isinstance(value, PATHS[field.name]) if field.name in PATHS else type(value) is type(field.default)
+        expected = isinstance(value, KINDS[field.name]) if field.name in KINDS else type(value) is type(field.default)
         assert expected, f"{field.name} is {value!r}"
-    run_config.check(config)
+    assert all(type(step) is int for step in config.decay_at)
+    run_check.check(config)
     assert run_config.model_of(config, ByteTokenizer()).hidden_size == config.hidden_size
 
 
@@ -79,19 +85,20 @@ def test_what_is_written_can_be_read(folder, value):
 def test_a_stored_configuration_is_usable_or_refused(folder, content):
     (folder / "config.json").write_bytes(content.encode("utf-8", "surrogatepass"))
     read = survives(command_line.read_config, folder / "config.json", run_config.Config)
-    if read is not None and survives(lambda: run_config.check(read) or read) is not None:
+    if read is not None and survives(lambda: run_check.check(read) or read) is not None:
         check_usable(read)
 
 
 SIZES = {f.name: INTEGERS for f in fields(run_config.Config) if type(f.default) is int}
-RATES = dict.fromkeys(["dropout", "learning_rate"], st.floats())
+RATES = {f.name: st.floats() for f in fields(run_config.Config) if type(f.default) is float or f.type == float | None}
+STEPS = {"decay": st.sampled_from(["steps", "cosine"]), "decay_at": st.lists(INTEGERS, max_size=3).map(tuple)}
 
 
 @patiently()
-@given(changes=st.fixed_dictionaries({}, optional={**SIZES, **RATES, "tied": st.booleans()}))
+@given(changes=st.fixed_dictionaries({}, optional={**SIZES, **RATES, **STEPS, "tied": st.booleans()}))
 def test_any_sizes_are_checked(changes):
     config = replace(run_config.Config(), **changes)
-    if survives(lambda: run_config.check(config) or config) is not None:
+    if survives(lambda: run_check.check(config) or config) is not None:
         check_usable(config)
 
 
