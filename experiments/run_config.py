@@ -20,7 +20,7 @@ class Config:
     """One model on one text."""
 
     corpus: str = "sotu"
-    """sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
+    """sotu, tinyshakespeare, tinyshakespeare-rows, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
     data_dir: Path | None = None
     """Folder with the known corpora; without it they are downloaded."""
     store_dir: Path | None = None

@@ -20,7 +20,7 @@ class Config:
     preset: Literal["quick", "standard", "full"] = "standard"
     """quick: at most 2 minutes on two CPU cores; standard: at most 15; full: at most 4 hours."""
     corpus: str = "sotu"
-    """sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
+    """sotu, tinyshakespeare, tinyshakespeare-rows, ptb, wikitext-2, text8, enwik8, or the path of a UTF-8 text."""
     data_dir: Path | None = None
     """Folder with the known corpora; without it they are downloaded."""
     contenders: str | None = None

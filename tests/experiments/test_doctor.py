@@ -89,7 +89,7 @@ def test_corpora_are_found_in_a_folder_and_a_damaged_one_fails(tmp_path, capsys,
     assert "at hand: sotu, ptb in" in out
     assert machine.find_corpora(tmp_path)[:3] == (
         ("sotu", "ptb"),
-        ("tinyshakespeare", "wikitext-2", "text8", "enwik8"),
+        ("tinyshakespeare", "tinyshakespeare-rows", "wikitext-2", "text8", "enwik8"),
         (),
     )
     (tmp_path / "ptb" / "ptb.test.txt").write_text("another text")

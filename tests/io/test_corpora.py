@@ -104,7 +104,7 @@ def test_a_text_too_short_to_split_is_refused(tmp_path):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(InputError, match="sotu, tinyshakespeare, ptb, wikitext-2, text8, enwik8"):
+    with pytest.raises(InputError, match="sotu, tinyshakespeare, tinyshakespeare-rows, ptb, wikitext-2, text8, enwik8"):
         load("no-such-corpus")
 
 
@@ -124,6 +124,18 @@ def test_another_file_under_a_known_name_is_refused(tmp_path):
 def test_tiny_shakespeare_has_nanogpts_split():
     corpus = load("tinyshakespeare", FOLDER)
     assert [text.chars for text in corpus[1:4]] == [1_003_854, 111_540, 111_540]
+
+
+@needs_corpora
+def test_char_rnns_split_takes_the_end_of_every_fiftieth():
+    whole, rows = load("tinyshakespeare", FOLDER), load("tinyshakespeare-rows", FOLDER)
+    assert [text.chars for text in rows[1:4]] == [50 * 423 * 50, 50 * 23 * 50, 50 * 23 * 50]
+    text = whole.train.read() + whole.valid.read()
+    train, valid, row = rows.train.read(), rows.valid.read(), 446 * 50
+    for n in (0, 17, 49):
+        assert (
+            train[n * 21_150 : (n + 1) * 21_150] + valid[n * 1_150 : (n + 1) * 1_150] == text[n * row : (n + 1) * row]
+        )
 
 
 @needs_corpora
