@@ -28,7 +28,7 @@ class AveragedState(NamedTuple):
 
     inner: optax.OptState
     mean: Params
-    """Of the parameters after each update since averaging began; before, those of now, but for rounding."""
+    """Of the parameters after each update since averaging began; before, those of the beginning."""
     averaged: Int[Array, ""]
     """How many are in the mean; 0: averaging has not begun."""
 
@@ -45,18 +45,23 @@ def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransform
 
     def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, AveragedState]:
         updates, inner = optimizer.update(updates, state.inner, params)
-        count = jnp.where(state.averaged > 0, state.averaged + 1, 0)
-        share = 1 / jnp.maximum(count, 1).astype(jnp.float32)  # the whole of it, as long as nothing is averaged
+        begun = state.averaged > 0
+        count = state.averaged + begun.astype(jnp.int32)
+
+        def moved(mean: Params, after: Params) -> Params:
+            share = 1 / count.astype(jnp.float32)
+            return jax.tree.map(lambda mean, new: (1 - share) * mean + share * new, mean, after)
+
         after = optax.apply_updates(params, updates)
-        mean = jax.tree.map(lambda mean, new: (1 - share) * mean + share * new, state.mean, after)
+        mean = jax.lax.cond(begun, moved, lambda mean, _: mean, state.mean, after)
         return updates, AveragedState(inner, mean, count)
 
     return optax.GradientTransformation(init, update)
 
 
-def begin_averaging(state: AveragedState) -> AveragedState:
+def begin_averaging(state: AveragedState, params: Params) -> AveragedState:
     """The parameters of now are the first in the mean. A mean that has begun goes on."""
-    return state._replace(averaged=jnp.maximum(state.averaged, 1))
+    return AveragedState(state.inner, mean_or_last(params, state), jnp.maximum(state.averaged, 1))
 
 
 def should_average(valid: Sequence[float], patience: int) -> bool:

@@ -12,7 +12,12 @@ import jax
 
 
 def environment(precision: str = "float32") -> dict[str, Any]:
-    """Devices, precision, versions and commit."""
+    """Machine, precision, versions and commit: for a file of results."""
+    return {**machine(precision), "commit": commit()}
+
+
+def machine(precision: str = "float32") -> dict[str, Any]:
+    """Devices, precision and versions: what a banner shows, without asking git."""
     packages = ("jax", "jaxlib", "flax", "optax", "numpy")
     return {
         "python": platform.python_version(),
@@ -21,7 +26,6 @@ def environment(precision: str = "float32") -> dict[str, Any]:
         "cores": os.cpu_count(),
         "precision": precision,
         "system": f"{platform.system()} {platform.machine()}",
-        "commit": commit(),
     }
 
 

@@ -67,7 +67,7 @@ class Trainer:
     def begins_averaging(self) -> None:
         """From the next step on."""
         averaged: Any = self.state.opt_state
-        self.goes_on_from(self.state._replace(opt_state=begin_averaging(averaged)))
+        self.goes_on_from(self.state._replace(opt_state=begin_averaging(averaged, self.state.params)))
 
 
 class Scorer:

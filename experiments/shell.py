@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from charrnn_jax.errors import InputError, TrainingError
 from charrnn_jax.metrics import Score
 from experiments.command_line import read_command_line
-from experiments.environment import environment
+from experiments.environment import machine
 from experiments.interruption import Interrupted, terminate
 
 Config = TypeVar("Config")
@@ -103,8 +103,8 @@ def require_seed(*seeds: int) -> None:
 
 
 def banner(title: str, precision: str = "float32") -> None:
-    """Prints the title and the environment."""
-    env = environment(precision)
+    """Prints the title and the machine."""
+    env = machine(precision)
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
     console.print(title, style="bold")
     devices = ", ".join(f"{number} × {device}" for device, number in Counter(env["devices"]).items())

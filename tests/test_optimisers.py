@@ -29,7 +29,7 @@ def steps(optimizer, number, begin):
         params = optax.apply_updates(params, updates)
         seen.append(params)
         if n + 1 == begin:
-            state = begin_averaging(state)
+            state = begin_averaging(state, params)
     return seen, state, update
 
 
@@ -53,8 +53,10 @@ def test_an_optimiser_that_does_not_average_has_found_the_parameters_of_now():
 
 
 def test_averaging_goes_on_when_it_is_begun_again():
-    _, state, _ = steps(averaged(optax.sgd(0.1)), 6, begin=2)
-    assert begin_averaging(state).averaged == state.averaged == 5
+    seen, state, _ = steps(averaged(optax.sgd(0.1)), 6, begin=2)
+    again = begin_averaging(state, seen[-1])
+    assert again.averaged == state.averaged == 5
+    jax.tree.map(np.testing.assert_array_equal, again.mean, state.mean)
 
 
 @pytest.mark.parametrize(
