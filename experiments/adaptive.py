@@ -31,6 +31,7 @@ from charrnn_jax.neural_cache import CachedState, init_cache, make_cached_step, 
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.text.tokens import Tokens
 from charrnn_jax.types import Params
+from experiments.command_line import flag_of
 from experiments.encoded import tokens_of
 from experiments.run_folder import Trained, read_run
 from experiments.shell import progress, require_positive
@@ -73,7 +74,7 @@ def check(extras: Extras) -> None:
     """Raises InputError for the first value that cannot be used."""
     for field in fields(Extras):
         of, value = field.name.split("_")[0], getattr(extras, field.name)
-        flag = f"--{field.name.replace('_', '-')}"
+        flag = flag_of(field.name)
         if getattr(extras, of) is None and value != field.default:
             raise InputError(f"{flag} needs --{of}")
         if value is not None and not 0 <= value < math.inf:

@@ -73,15 +73,20 @@ def command_of(config: Any) -> str:
     for field in fields(config):
         value = getattr(config, field.name)
         if value != field.default:
-            words += _flag(field.name.replace("_", "-"), value)
+            words += _words_of(field.name, value)
     return shlex.join(words)
 
 
-def _flag(name: str, value: Any) -> list[str]:
+def _words_of(name: str, value: Any) -> list[str]:
     """The words that give a field this value."""
     if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no-{name}"]
-    return [f"--{name}", str(value)]
+        return [flag_of(name) if value else flag_of(f"no_{name}")]
+    return [flag_of(name), str(value)]
+
+
+def flag_of(name: str) -> str:
+    """The flag of a field."""
+    return f"--{name.replace('_', '-')}"
 
 
 def module() -> str:
@@ -110,8 +115,9 @@ def continued(given: Config, stored: Config, free: Set[str]) -> Config:
         if field.name == "resume" or unsaid or same or value == getattr(stored, field.name):
             continue
         if field.name not in free:
-            flag = f"--{field.name.replace('_', '-')} {value}"
-            raise InputError(f"{flag} is not what the run in {folder} has: leave it out, or begin another")
+            raise InputError(
+                f"{flag_of(field.name)} {value} is not what the run in {folder} has: leave it out, or begin another"
+            )
         changes[field.name] = value
     return replace(stored, **changes)  # type: ignore[type-var]
 

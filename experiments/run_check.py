@@ -4,6 +4,7 @@ import math
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from charrnn_jax.errors import InputError
+from experiments.command_line import flag_of
 from experiments.run_config import Config
 from experiments.shell import require_positive, require_seed
 
@@ -30,7 +31,7 @@ def check(config: Config) -> None:
     ):
         for name in names:
             if name in given and not lowest <= given[name] <= highest:
-                raise InputError(f"--{name.replace('_', '-')} is {given[name]}: {said}")
+                raise InputError(f"{flag_of(name)} is {given[name]}: {said}")
     _check_choices(config)
     _check_together(config)
     _check_vectors(config)

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from charrnn_jax.errors import InputError, TrainingError
 from charrnn_jax.metrics import Score
-from experiments.command_line import read_command_line
+from experiments.command_line import flag_of, read_command_line
 from experiments.environment import machine
 from experiments.interruption import Interrupted, terminate
 
@@ -92,7 +92,7 @@ def require_positive(**sizes: float) -> None:
     """Raises InputError for the first size that is not above zero, by the name of its flag."""
     for name, size in sizes.items():
         if not 0 < size < math.inf:
-            raise InputError(f"--{name.replace('_', '-')} is {size} and must be above zero and finite")
+            raise InputError(f"{flag_of(name)} is {size} and must be above zero and finite")
 
 
 def require_seed(*seeds: int) -> None:

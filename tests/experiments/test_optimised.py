@@ -1,0 +1,56 @@
+import gc
+
+import jax
+import numpy as np
+import pytest
+
+from charrnn_jax.optimisers import AveragedState
+from experiments.run_config import Config
+from experiments.run_folder import load_params, load_state, read_run
+from experiments.train import main
+from tests.faults.harness import fingerprint
+
+# Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("Sunny days are the best days to go for a walk. " * 400)
+    return str(path)
+
+
+def config_of(text, out, **changes):
+    sizes = {"hidden_size": 16, "embed_size": 8, "batch_size": 4, "length": 16, "steps": 24, "points": 12}
+    return Config(corpus=text, out=out, **{**sizes, **changes})
+
+
+def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path, text):
+    """The rate is so high that validations get worse, which is what averaging waits for."""
+    changes = {"optimizer": "sgd", "learning_rate": 30.0, "decay": "none", "average_after": 1, "steps": 24}
+    main(config_of(text, tmp_path / "whole", **changes))
+    kept = read_run(tmp_path / "whole")
+    state = load_state(kept)
+    assert isinstance(state.opt_state, AveragedState)
+    assert 1 < state.opt_state.averaged < 24
+    jax.tree.map(np.testing.assert_array_equal, load_params(kept), state.opt_state.mean)
+    differ = jax.tree.map(lambda mean, now: bool((mean != now).any()), state.opt_state.mean, state.params)
+    assert all(jax.tree.leaves(differ))
+
+
+def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, capsys):
+    (tmp_path / "vectors.vec").write_text("2 8\ndays " + "0.5 " * 8 + "\nwalk " + "-0.25 " * 8 + "\n")
+    changes = {"tokenizer": "word", "vectors": tmp_path / "vectors.vec", "freeze_vectors": True, "points": 2}
+    main(config_of(text, tmp_path / "run", **changes))
+    assert "2 of " in capsys.readouterr().out
+    table = np.asarray(load_params(read_run(tmp_path / "run"))["embedding"])
+    for value in (0.5, -0.25):
+        assert (table == np.float32(value)).all(axis=1).sum() >= 1
+    assert fingerprint(tmp_path / "run")
