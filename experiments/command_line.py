@@ -115,9 +115,8 @@ def continued(given: Config, stored: Config, free: Set[str]) -> Config:
         if field.name == "resume" or unsaid or same or value == getattr(stored, field.name):
             continue
         if field.name not in free:
-            raise InputError(
-                f"{flag_of(field.name)} {value} is not what the run in {folder} has: leave it out, or begin another"
-            )
+            flag = f"{flag_of(field.name)} {value}"
+            raise InputError(f"{flag} is not what the run in {folder} has: leave it out, or begin another")
         changes[field.name] = value
     return replace(stored, **changes)  # type: ignore[type-var]
 

@@ -1,13 +1,16 @@
 import gc
+import signal
 
 import jax
 import numpy as np
 import pytest
 
 from charrnn_jax.optimisers import AveragedState
+from experiments.interruption import Interrupted
 from experiments.run_config import Config
 from experiments.run_folder import load_params, load_state, read_run
 from experiments.train import main
+from tests.experiments.test_train import interrupt
 from tests.faults.harness import fingerprint
 
 # Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
@@ -32,7 +35,7 @@ def config_of(text, out, **changes):
     return Config(corpus=text, out=out, **{**sizes, **changes})
 
 
-def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path, text):
+def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
     """The rate is so high that validations get worse, which is what averaging waits for."""
     changes = {"optimizer": "sgd", "learning_rate": 30.0, "decay": "none", "average_after": 1, "steps": 24}
     main(config_of(text, tmp_path / "whole", **changes))
@@ -43,6 +46,12 @@ def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path
     jax.tree.map(np.testing.assert_array_equal, load_params(kept), state.opt_state.mean)
     differ = jax.tree.map(lambda mean, now: bool((mean != now).any()), state.opt_state.mean, state.params)
     assert all(jax.tree.leaves(differ))
+    interrupt(monkeypatch, 15, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, tmp_path / "broken", **changes))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
 
 
 def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, capsys):
@@ -53,4 +62,3 @@ def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, c
     table = np.asarray(load_params(read_run(tmp_path / "run"))["embedding"])
     for value in (0.5, -0.25):
         assert (table == np.float32(value)).all(axis=1).sum() >= 1
-    assert fingerprint(tmp_path / "run")
