@@ -1,7 +1,6 @@
 """One-hot vectors and the embedding look-up: two ways to the same row of a table.
 
-The lecture's claim 1 is `embed_one_hot`, its claim 2 is `embed_lookup`; `fold` moves a matrix product from every
-token of a batch to every row of the vocabulary.
+The lecture's claim 1 is `embed_one_hot`, its claim 2 is `embed_lookup`.
 """
 
 import jax
@@ -71,14 +70,3 @@ def times(
         return embed_lookup(W, x)
     T, B, X = x.shape
     return product(x.reshape(T * B, X), W, precision).reshape(T, B, -1)
-
-
-def fold(
-    table: Float[Array, "V E"], W: Float[Array, "E GH"], b: Float[Array, "GH"], precision: Precision = "float32"
-) -> Float[Array, "V GH"]:
-    """The input pre-activation `x W + b` of every row of the table.
-
-    `embed_lookup(fold(table, W, b), ids)` equals `embed_lookup(table, ids) @ W + b`; it costs V products instead
-    of one for each token, and so pays where the vocabulary is smaller than the batch.
-    """
-    return product(table, W, precision) + b[None, :]

@@ -18,12 +18,6 @@ def init_table(key: Array, vocab_size: int, embed_size: int) -> Float[Array, "V 
     return jax.random.normal(key, (vocab_size, embed_size))
 
 
-def init_bias(key: Array, vocab_size: int) -> Float[Array, "V"]:
-    """Zeros."""
-    del key
-    return jnp.zeros(vocab_size)
-
-
 def init_output(key: Array, hidden_size: int, vocab_size: int) -> Output:
     """Weights uniform in ±1/√H, as in PyTorch; no bias yet."""
     scale = hidden_size**-0.5

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import LSTMState, sigmoid
 from charrnn_jax.embedding import times
 from charrnn_jax.products import Precision, product
+from charrnn_jax.recurrence import mixed
 from charrnn_jax.types import Array, Float, Ids
 
 EPSILON = 1e-5
@@ -67,15 +68,21 @@ def project(
 
 
 def run(
-    params: LayerNormLSTM, u: Float[Array, "T B GH"], state: LSTMState, precision: Precision = "float32"
+    params: LayerNormLSTM,
+    u: Float[Array, "T B GH"],
+    state: LSTMState,
+    precision: Precision = "float32",
+    keep: LSTMState | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
     """The rest of equations 20-22 over time: the state after the last step, and the output of every step."""
 
-    def step(state: LSTMState, u: Float[Array, "B GH"]) -> tuple[LSTMState, Float[Array, "B H"]]:
+    def step(state: LSTMState, x: tuple[Array, LSTMState | None]) -> tuple[LSTMState, Float[Array, "B H"]]:
+        u, keep = x
         r = params.alpha_1[None, :] * normalise(product(state.h, params.R, precision))
         i, f, g, o = jnp.split(u + r, 4, axis=-1)
         c = sigmoid(f) * state.c + sigmoid(i) * jnp.tanh(g)
         h = sigmoid(o) * jnp.tanh(params.alpha_3[None, :] * normalise(c) + params.beta_3[None, :])
-        return LSTMState(h, c), h
+        state = mixed(keep, state, LSTMState(h, c))
+        return state, state.h
 
-    return jax.lax.scan(step, state, u)
+    return jax.lax.scan(step, state, (u, keep))

@@ -29,7 +29,7 @@ class Mixture(NamedTuple):
     output: Output
 
 
-def init_mixture(key: Array, hidden_size: int, latent_size: int, vocab_size: int, components: int) -> Mixture:
+def init_mixture(key: Array, hidden_size: int, vocab_size: int, latent_size: int, components: int) -> Mixture:
     """Weights uniform in ±1/√(rows), as in PyTorch; biases zero.
 
     `latent_size` is E, the size of each `h_k`: with that of the embedding, the output weights may be tied to its table.

@@ -6,15 +6,15 @@ from typing import Any, Literal, TypeAlias
 import flax.linen as nn
 import jax.numpy as jnp
 
-from charrnn_jax.cells import CELLS, State
+from charrnn_jax.cells import State
 from charrnn_jax.cudnn import cudnn_lstm
-from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
-from charrnn_jax.fast_recurrence import fast_scan
-from charrnn_jax.initialisation import Initial, init_bias, init_output, init_table, redrawn
-from charrnn_jax.losses import Output, linear, token_nats
+from charrnn_jax.embedding import embed_lookup, embed_one_hot
+from charrnn_jax.initialisation import Initial, init_table, redrawn
+from charrnn_jax.mogrifier import Gating
 from charrnn_jax.noise import Noise, Rates, noise, penalty
+from charrnn_jax.outputs import OutputLayer, Softmax, output_of
 from charrnn_jax.products import Precision
-from charrnn_jax.recurrence import Layer, init_layer, project
+from charrnn_jax.recurrences import Recurrence, recurrence_of
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
 
 InputMode: TypeAlias = Literal["lookup", "one_hot", "direct"]
@@ -30,11 +30,13 @@ class LanguageModel(nn.Module):
     - `direct`: as a one-hot vector, straight into the hidden layer, whose input weights do the embedding. Their
       product with a one-hot vector is one of their rows, so that no one-hot vector is ever made.
 
-    `tied` takes the embedding table, transposed, as output weights (Press and Wolf, 2017): the last layer has E units.
-    `dropout` is the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise.
-    `precision` is that of the operands of every product; parameters, sums, state and softmax are float32 whatever it
-    is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over
-    more than one step. `initial` has other initial values than those that the parts draw of their own.
+    `cell` names the recurrent layers (`recurrences.recurrence_of`; `gating` is for Mogrifiers), `softmax` the output
+    layer (`outputs.output_of`). `tied` takes the embedding table, transposed, as output weights (Press and Wolf,
+    2017): the last layer has E units. `dropout` is the rate on the non-recurrent connections, for calls that bring a
+    key; `rates` has all other noise. `precision` is that of the operands of every product; parameters, sums, state
+    and softmax are float32 whatever it is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows:
+    LSTMs in float32, fed with vectors, over more than one step. `initial` has other initial values than those that
+    the parts draw of their own.
     """
 
     vocab_size: int
@@ -49,6 +51,8 @@ class LanguageModel(nn.Module):
     precision: Precision = "float32"
     cudnn: bool = False
     initial: Initial = Initial()
+    gating: Gating = Gating()
+    softmax: Softmax = Softmax()
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -58,13 +62,21 @@ class LanguageModel(nn.Module):
         if self.input_mode != "direct":
             self.table = self.param("embedding", init_table, V, E)
         sizes = V if self.input_mode == "direct" else E, *self.layer_sizes
-        self.layers: list[Layer] = [
-            self.param(f"layer_{i}", init_layer, CELLS[self.cell], *pair) for i, pair in enumerate(pairwise(sizes))
+        self.layers: list[Params] = [
+            self.param(f"layer_{i}", self.recurrence.init_params, *pair) for i, pair in enumerate(pairwise(sizes))
         ]
-        if self.tied:
-            self.output = Output(self.table.T, self.param("output", init_bias, V))
-        else:
-            self.output = self.param("output", init_output, sizes[-1], V)
+        init = self.output_layer.init_tied if self.tied else self.output_layer.init_params
+        self.output = self.param("output", init, sizes[-1], V)
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """What every recurrent layer is."""
+        return recurrence_of(self.cell, self.gating)
+
+    @property
+    def output_layer(self) -> OutputLayer:
+        """What the output layer is."""
+        return output_of(self.softmax, self.embed_size)
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -76,12 +88,24 @@ class LanguageModel(nn.Module):
         self, ids: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
-        states, _, h = self._run(ids, state, key)
+        states, _, h = self._run(ids, state, self._noise(key))
         return states, h
+
+    def output_params(self) -> Params:
+        """The parameters of the output layer, with the table in it if it is tied."""
+        with_weights = self.output_layer.with_weights
+        return with_weights(self.output, self.table.T) if self.tied and with_weights else self.output
 
     def logits(self, h: Float[Array, "T B H"]) -> Float[Array, "T B V"]:
         """The output layer: unnormalised log-probabilities of the next token."""
-        return linear(self.output, h, self.precision)
+        return self.output_layer.logits(self.output_params(), h, self.precision)
+
+    def nats(self, h: Float[Array, "T B H"], targets: Ids, key: Array | None = None) -> Nats:
+        """What each target costs. With a key, an estimate of it where the output layer trains on one."""
+        layer, params = self.output_layer, self.output_params()
+        if key is None or layer.estimate is None:
+            return layer.nats(params, h, targets, self.precision)
+        return layer.estimate(params, h, targets, key=key, precision=self.precision)
 
     def step(self, ids: Ids, state: tuple[State, ...]) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
         """The state after the last id, and the logits after each."""
@@ -91,21 +115,25 @@ class LanguageModel(nn.Module):
     def score(
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Nats]:
-        """The state after the last id, and the nats that each target costs."""
-        state, h = self(ids, state, key)
-        return state, token_nats(self.output, h, targets, self.precision)
+        """The state after the last id, and the nats that each target costs. A key turns noise on."""
+        drawn = self._noise(key)
+        states, _, h = self._run(ids, state, drawn)
+        return states, self.nats(h, targets, drawn.softmax)
 
     def penalised_score(
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array
     ) -> tuple[tuple[State, ...], Nats, Nats]:
         """As `score`, and what the rates add to the loss of each target."""
-        states, raw, h = self._run(ids, state, key)
-        nats = token_nats(self.output, h, targets, self.precision)
-        return states, nats, penalty(self.rates, self.output, raw, h, targets)
+        drawn = self._noise(key)
+        states, raw, h = self._run(ids, state, drawn)
+        added = penalty(self.rates, self.output_params(), raw, h, targets)
+        return states, self.nats(h, targets, drawn.softmax), added
 
-    def _run(self, ids: Ids, state: tuple[State, ...], key: Array | None) -> tuple[tuple[State, ...], Array, Array]:
+    def _noise(self, key: Array | None) -> Noise:
+        return noise(self.rates, self.dropouts, key)
+
+    def _run(self, ids: Ids, state: tuple[State, ...], drawn: Noise) -> tuple[tuple[State, ...], Array, Array]:
         """The states after the last id, and the last layer's `h` before and after dropout."""
-        drawn = noise(self.rates, self.dropouts, key)
         last, h = self._first_layer(ids, state[0], drawn)
         states = [last]
         for i in range(1, self.num_layers):
@@ -121,20 +149,23 @@ class LanguageModel(nn.Module):
         return tuple(self.dropout if rate is None else rate for rate in own)
 
     def _first_layer(self, ids: Ids, state: State, drawn: Noise) -> tuple[State, Float[Array, "T B H"]]:
-        first = self.layers[0]
         if self.input_mode == "direct":
-            return self._recurrence(0, embed_lookup(first.W, ids) + first.b[None, None, :], state, drawn)
+            return self._recurrence(0, self._project(0, ids), state, drawn)
         table = drawn.embedding(self.table)
         if self.folds(*ids.shape):
-            folded = fold(table, first.W, first.b, self.precision)
-            return self._recurrence(0, embed_lookup(folded, ids), state, drawn)
+            rows = self._project(0, table[:, None, :])[:, 0]
+            return self._recurrence(0, embed_lookup(rows, ids), state, drawn)
         embed = embed_one_hot if self.input_mode == "one_hot" else embed_lookup
         return self._layer(0, drawn.drop(0, embed(table, ids)), state, drawn)
 
     def folds(self, T: int, B: int) -> bool:
-        """Whether the embedding is folded into the input projection: nothing in between, and fewer rows than tokens."""
+        """Whether the input projection is that of the table's rows: nothing in between, and fewer rows than tokens.
+
+        `x W + b` of every row, looked up, equals the rows looked up, times W, plus b: the embedding is folded into the
+        projection, at the cost of V products instead of one for each token.
+        """
         nothing_between = self.input_mode == "lookup" and self.dropouts[0] == 0.0 and not self._runs_on_cudnn(T)
-        return nothing_between and self.vocab_size < T * B
+        return nothing_between and self.recurrence.projects and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
         zoneout = self.rates.zoneout_hidden or self.rates.zoneout_cell
@@ -145,13 +176,16 @@ class LanguageModel(nn.Module):
     ) -> tuple[State, Float[Array, "T B H"]]:
         if self._runs_on_cudnn(x.shape[0]):
             return cudnn_lstm(drawn.weights(i, self.layers[i]), x, state)
-        return self._recurrence(i, project(self.layers[i], x, self.precision), state, drawn)
+        return self._recurrence(i, self._project(i, x), state, drawn)
+
+    def _project(self, i: int, x: Float[Array, "_ _ X"] | Ids) -> Float[Array, "_ _ U"]:
+        return self.recurrence.project(self.layers[i], x, self.precision)
 
     def _recurrence(
-        self, i: int, u: Float[Array, "T B GH"], state: State, drawn: Noise
+        self, i: int, u: Float[Array, "T B U"], state: State, drawn: Noise
     ) -> tuple[State, Float[Array, "T B H"]]:
         layer, kept = drawn.weights(i, self.layers[i]), drawn.kept(i, len(u), state)
-        return fast_scan(CELLS[self.cell], layer, u, state, self.precision, kept)
+        return self.recurrence.run(layer, u, state, self.precision, kept)
 
 
 def score(
@@ -185,7 +219,7 @@ def step(
 
 def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:
     """The state before the first token of `batch_size` streams: zeros, for each layer arrays of its own."""
-    return tuple(CELLS[model.cell].init(batch_size, size) for size in model.layer_sizes)
+    return tuple(model.recurrence.init_state(batch_size, size) for size in model.layer_sizes)
 
 
 def init_params(model: LanguageModel, key: Array) -> Params:

@@ -11,6 +11,7 @@ have a rank k, each is the product of two matrices, of k columns and of k rows. 
 product with W cannot be taken for all time at once: `project` leaves it as it is.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -19,8 +20,18 @@ import jax.numpy as jnp
 from charrnn_jax.cells import CELLS, Cell, LSTMState, sigmoid
 from charrnn_jax.embedding import one_hot
 from charrnn_jax.products import Precision, product
-from charrnn_jax.recurrence import Layer, init_layer, recurrent
+from charrnn_jax.recurrence import Layer, init_layer, mixed, recurrent
 from charrnn_jax.types import Array, Float, Ids
+
+
+@dataclass(frozen=True)
+class Gating:
+    """How the input and the last output gate each other."""
+
+    rounds: int = 5
+    """How often, by turns."""
+    rank: int | None = None
+    """Of the matrices Q and R, as products of two; None: they are full."""
 
 
 class Round(NamedTuple):
@@ -37,11 +48,11 @@ class Mogrifier(NamedTuple):
     rounds: tuple[Round, ...]
 
 
-def init_params(key: Array, input_size: int, hidden_size: int, rounds: int, rank: int | None) -> Mogrifier:
+def init_params(key: Array, input_size: int, hidden_size: int, gating: Gating) -> Mogrifier:
     """The LSTM as ever; factors uniform in ±1/√(their rows), biases zero: gates near one."""
-    lstm_key, *keys = jax.random.split(key, rounds + 1)
+    lstm_key, *keys = jax.random.split(key, gating.rounds + 1)
     sizes = [(hidden_size, input_size), (input_size, hidden_size)]
-    gates = tuple(_init_round(key, *sizes[i % 2], rank) for i, key in enumerate(keys))
+    gates = tuple(_init_round(key, *sizes[i % 2], gating.rank) for i, key in enumerate(keys))
     return Mogrifier(init_layer(lstm_key, CELLS["lstm"], input_size, hidden_size), gates)
 
 
@@ -77,14 +88,21 @@ def mogrify(
 
 
 def run(
-    cell: Cell, params: Mogrifier, u: Float[Array, "T B X"], state: LSTMState, precision: Precision = "float32"
+    cell: Cell,
+    params: Mogrifier,
+    u: Float[Array, "T B X"],
+    state: LSTMState,
+    precision: Precision = "float32",
+    keep: LSTMState | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
     """Over time: the state after the last step, and the output of every step. `cell` is the LSTM, or the capped one."""
     W, b, R, _ = params.lstm
 
-    def step(state: LSTMState, x: Float[Array, "B X"]) -> tuple[LSTMState, Float[Array, "B H"]]:
-        x, h = mogrify(params.rounds, x, state.h, precision)
-        state = cell.apply(product(x, W, precision) + b[None, :], recurrent(h, R, None, precision), state)
+    def step(state: LSTMState, x: tuple[Array, LSTMState | None]) -> tuple[LSTMState, Float[Array, "B H"]]:
+        u, keep = x
+        gated, h = mogrify(params.rounds, u, state.h, precision)
+        r = recurrent(h, R, None, precision)
+        state = mixed(keep, state, cell.apply(product(gated, W, precision) + b[None, :], r, state))
         return state, state.h
 
-    return jax.lax.scan(step, state, u)
+    return jax.lax.scan(step, state, (u, keep))

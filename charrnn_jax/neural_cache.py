@@ -18,7 +18,6 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import State
-from charrnn_jax.losses import token_nats
 from charrnn_jax.model import LanguageModel
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import reset_where
@@ -120,7 +119,7 @@ def read(
 
     def hidden_and_nats(model: LanguageModel, ids: Ids, targets: Ids, state: tuple[State, ...]):
         state, h = model(ids, state)
-        return state, (h, token_nats(model.output, h, targets, model.precision))
+        return state, (h, model.nats(h, targets))
 
     applied: Any = nn.apply(hidden_and_nats, model)({"params": params}, ids, targets, state)
     return applied

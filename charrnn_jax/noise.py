@@ -1,14 +1,13 @@
 """Which noise goes where in a network: the functions of `regularisation`, at their places."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import State
 from charrnn_jax.losses import Output
-from charrnn_jax.recurrence import Layer
 from charrnn_jax.regularisation import (
     activation_penalty,
     drop_connect,
@@ -19,7 +18,10 @@ from charrnn_jax.regularisation import (
     temporal_penalty,
     zoneout,
 )
-from charrnn_jax.types import Array, Float, Ids, Nats
+from charrnn_jax.types import Array, Float, Ids, Nats, Params
+
+RECURRENT = jax.tree_util.GetAttrKey("R")
+"""What every layer calls its recurrent weights."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Keys(NamedTuple):
     embedding: Array
     weights: Array
     states: Array
+    softmax: Array
 
 
 class Noise(NamedTuple):
@@ -69,6 +72,11 @@ class Noise(NamedTuple):
     dropouts: tuple[float, ...]
     """Of the L + 1 connections, from that into the first layer to that out of the last."""
     keys: Keys | None
+
+    @property
+    def softmax(self) -> Array | None:
+        """The key of a sampled softmax."""
+        return None if self.keys is None else self.keys.softmax
 
     def drop(self, place: int, x: Float[Array, "T B X"]) -> Float[Array, "T B X"]:
         """What comes through a connection."""
@@ -84,21 +92,28 @@ class Noise(NamedTuple):
             return table
         return embedding_dropout(self.keys.embedding, self.rates.embedding_dropout, table)
 
-    def weights(self, i: int, layer: Layer) -> Layer:
+    def weights(self, i: int, params: Params) -> Params:
         """Layer i as this window sees it."""
         if self.keys is None or self.rates.weight_drop == 0.0:
-            return layer
-        return layer._replace(R=drop_connect(jax.random.fold_in(self.keys.weights, i), self.rates.weight_drop, layer.R))
+            return params
+        key = jax.random.fold_in(self.keys.weights, i)
+
+        def dropped(path: tuple[Any, ...], leaf: Array) -> Array:
+            return drop_connect(key, self.rates.weight_drop, leaf) if path[-1] == RECURRENT else leaf
+
+        return jax.tree.map_with_path(dropped, params)
 
     def kept(self, i: int, T: int, state: State) -> State | None:
         """How much of each field of layer i's state stays as it was."""
-        rates = (self.rates.zoneout_hidden, *[self.rates.zoneout_cell] * (len(state) - 1))
-        if not any(rates):
+        zoneout_of = {"h": self.rates.zoneout_hidden, "c": self.rates.zoneout_cell}
+        if not any(zoneout_of.get(field) for field in state._fields):
             return None
-        number = range(len(rates) * i, len(rates) * (i + 1))
-        keys = [None if self.keys is None else jax.random.fold_in(self.keys.states, n) for n in number]
-        shape = T, *state.h.shape
-        return type(state)(*(zoneout(key, rate, *shape) for key, rate in zip(keys, rates, strict=True)))
+
+        def keep(n: int, field: str, x: Array | None) -> Array | None:
+            key = None if self.keys is None else jax.random.fold_in(self.keys.states, len(state) * i + n)
+            return None if x is None else zoneout(key, zoneout_of.get(field, 0.0), T, *x.shape)
+
+        return type(state)(*(keep(n, *item) for n, item in enumerate(state._asdict().items())))
 
 
 def noise(rates: Rates, dropouts: tuple[float, ...], key: Array | None) -> Noise:

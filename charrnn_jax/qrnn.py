@@ -5,7 +5,8 @@ A masked convolution over time of window 1 or 2 makes the gates (equations 1 and
 
     z, f, o = tanh, σ, σ (W¹ x_{t-1} + W² x_t + b)        c_t = f c_{t-1} + (1 - f) z        h_t = o c_t
 
-The equations have no b. Before the first input of a stream, x is zero. Blocks in the order z, f, o.
+The equations have no b. Before the first input of a stream, x is zero. Blocks in the order z, f, o. To keep a share k
+of c is to forget that much less, `k + (1 - k) f`: zoneout, section 2.1.
 """
 
 from typing import NamedTuple
@@ -54,7 +55,11 @@ def project(params: QRNN, x: Float[Array, "T B X"] | Ids, precision: Precision =
 
 
 def run(
-    params: QRNN, u: Float[Array, "T B _"], state: QRNNState, precision: Precision = "float32"
+    params: QRNN,
+    u: Float[Array, "T B _"],
+    state: QRNNState,
+    precision: Precision = "float32",
+    keep: QRNNState | None = None,
 ) -> tuple[QRNNState, Float[Array, "T B H"]]:
     """Convolution and fo-pooling: the state after the last step, and the output of every step."""
     del precision  # of products, and here is none
@@ -63,10 +68,16 @@ def run(
     before = state.before
     if before is not None:
         a = a + jnp.concatenate([before[None], to_next[:-1]])
-        before = to_next[-1]
+        before = to_next[-1] if keep is None else _kept(keep, to_next, before)
     z, f, o = jnp.split(a, 3, axis=-1)
-    c = pool(sigmoid(f), jnp.tanh(z), state.c)
+    f = sigmoid(f) if keep is None else keep.c + (1 - keep.c) * sigmoid(f)
+    c = pool(f, jnp.tanh(z), state.c)
     return QRNNState(c[-1], before), sigmoid(o) * c
+
+
+def _kept(keep: QRNNState, to_next: Float[Array, "T B GH"], before: Float[Array, "B GH"]) -> Float[Array, "B GH"]:
+    assert keep.before is not None
+    return pool(jnp.broadcast_to(keep.before, to_next.shape), to_next, before)[-1]
 
 
 def pool(f: Float[Array, "T B H"], z: Float[Array, "T B H"], c: Float[Array, "B H"]) -> Float[Array, "T B H"]:

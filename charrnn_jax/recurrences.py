@@ -15,6 +15,7 @@ from typing import NamedTuple
 from charrnn_jax import layer_norm_lstm, mogrifier, qrnn
 from charrnn_jax.cells import CELLS, Cell, State
 from charrnn_jax.fast_recurrence import fast_scan
+from charrnn_jax.mogrifier import Gating
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrence import init_layer, project
 from charrnn_jax.types import Array, Float, Ids, Params
@@ -29,14 +30,22 @@ class Recurrence(NamedTuple):
     """`init_state(batch_size, hidden_size)` -> the state before the first step: zeros, each `[B, ...]`."""
     project: Callable[[Params, Array, Precision], Array]
     """`project(params, x, precision)` -> u `[T B U]`, each row a function of that row of x alone."""
-    run: Callable[[Params, Array, State, Precision], tuple[State, Array]]
-    """`run(params, u, state, precision)` -> the state after the last step, and the output h `[T B H]`."""
+    run: Callable[..., tuple[State, Array]]
+    """`run(params, u, state, precision, keep)` -> the state after the last step, and the output h `[T B H]`. Of the
+    state before a step, `keep` says how much stays (`recurrence.scan`); None: nothing."""
+    projects: bool = True
+    """Whether `project` is a product, which is worth doing for the rows of a table instead of for tokens."""
 
     def apply(
-        self, params: Params, x: Float[Array, "T B X"] | Ids, state: State, precision: Precision = "float32"
+        self,
+        params: Params,
+        x: Float[Array, "T B X"] | Ids,
+        state: State,
+        precision: Precision = "float32",
+        keep: State | None = None,
     ) -> tuple[State, Float[Array, "T B H"]]:
         """The layer over time: the state after the last step, and the output of every step."""
-        return self.run(params, self.project(params, x, precision), state, precision)
+        return self.run(params, self.project(params, x, precision), state, precision, keep)
 
 
 def of_cell(cell: Cell) -> Recurrence:
@@ -48,12 +57,6 @@ def of_cell(cell: Cell) -> Recurrence:
     return Recurrence(init_params, cell.init, project, partial(fast_scan, cell))
 
 
-def mogrifier_of(cell: Cell, rounds: int, rank: int | None) -> Recurrence:
-    """The Mogrifier around `lstm` or `capped_lstm`: matrices Q and R of full rank where `rank` is None."""
-    init_params = partial(mogrifier.init_params, rounds=rounds, rank=rank)
-    return Recurrence(init_params, cell.init, mogrifier.project, partial(mogrifier.run, cell))
-
-
 def qrnn_of(window: int) -> Recurrence:
     """The QRNN of window 1 or 2."""
     if window not in (1, 2):
@@ -62,13 +65,27 @@ def qrnn_of(window: int) -> Recurrence:
     return Recurrence(init_params, init_state, qrnn.project, qrnn.run)
 
 
+def mogrifier_of(cell: Cell, gating: Gating) -> Recurrence:
+    """The Mogrifier around `lstm` or `capped_lstm`."""
+    init_params = partial(mogrifier.init_params, gating=gating)
+    run = partial(mogrifier.run, cell)
+    return Recurrence(init_params, cell.init, mogrifier.project, run, projects=False)
+
+
 RECURRENCES: dict[str, Recurrence] = {
     **{name: of_cell(cell) for name, cell in CELLS.items()},
     "layer_norm_lstm": Recurrence(
         layer_norm_lstm.init_params, CELLS["lstm"].init, layer_norm_lstm.project, layer_norm_lstm.run
     ),
-    "mogrifier": mogrifier_of(CELLS["lstm"], rounds=5, rank=None),
     "qrnn": qrnn_of(window=1),
     "qrnn_2": qrnn_of(window=2),
 }
-"""The layers by name. A recipe names its own, `mogrifier_of(CELLS["capped_lstm"], rounds=5, rank=84)`."""
+"""The layers by name, but for those that `Gating` describes."""
+
+MOGRIFIED = {"mogrifier": "lstm", "capped_mogrifier": "capped_lstm"}
+"""The cell inside each Mogrifier."""
+
+
+def recurrence_of(name: str, gating: Gating) -> Recurrence:
+    """The layer of that name."""
+    return mogrifier_of(CELLS[MOGRIFIED[name]], gating) if name in MOGRIFIED else RECURRENCES[name]

@@ -113,9 +113,8 @@ def cached_score(extras: Extras, trained: Trained, tokens: Tokens) -> Score:
     model, tokenizer, params, _ = trained
     assert extras.cache is not None
     step = make_cached_step(partial(read, model), extras.cache_theta, extras.cache_lambda)
-    carry = init_state(model, 1)
-    cache = init_cache(min(extras.cache, len(tokens.ids)), 1, carry[-1].h.shape[-1])
-    state = CachedState(params, carry, cache)
+    cache = init_cache(min(extras.cache, len(tokens.ids)), 1, model.layer_sizes[-1])
+    state = CachedState(params, init_state(model, 1), cache)
     return _score(step, state, tokens, tokenizer.start_id, READ_AT_ONCE, "--cache-theta")
 
 

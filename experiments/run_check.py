@@ -4,17 +4,21 @@ import math
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.recurrences import MOGRIFIED
 from experiments.command_line import flag_of
 from experiments.run_config import Config
 from experiments.shell import require_positive, require_seed
 
 COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points", "keep")
+COUNTS += ("rounds", "rank", "components")
 COUNTS_FROM_ZERO = ("warmup", "average_after", "patience", "report_every", "save_every", "sample_chars")
+COUNTS_FROM_ZERO += ("samples",)
 SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
 SHARES += ("zoneout_cell", "label_smoothing", "drop_state", "squares")
 WEIGHTS = ("weight_decay", "activation", "temporal_activation")
 ABOVE_ZERO = (*COUNTS, "learning_rate", "clip", "decay_by", "init_scale", "embed_scale")
 FORGETFUL = ("lstm", "capped_lstm")
+QRNNS = ("qrnn", "qrnn_2")
 LARGEST = 2**31 - 1
 MOST_LAYERS = 1000
 
@@ -34,6 +38,8 @@ def check(config: Config) -> None:
                 raise InputError(f"{flag_of(name)} is {given[name]}: {said}")
     _check_choices(config)
     _check_together(config)
+    _check_layers(config)
+    _check_softmax(config)
     _check_vectors(config)
 
 
@@ -52,15 +58,45 @@ def _check_together(config: Config) -> None:
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
     if config.embed_scale is not None and config.input_mode == "direct":
         raise InputError("--embed-scale needs an embedding layer: use --input-mode lookup")
-    if config.forget_bias is not None and (
-        config.cell not in ("lstm", "capped_lstm") or not math.isfinite(config.forget_bias)
-    ):
+    if config.forget_bias is not None and (config.cell not in FORGETFUL or not math.isfinite(config.forget_bias)):
         raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: leave it out")
-    if config.zoneout_cell and config.cell in ("elman", "gru"):
-        raise InputError("--zoneout-cell is for an LSTM, whose state has a memory cell: use --zoneout-hidden")
     rising = list(config.decay_at) == sorted(set(config.decay_at)) and all(0 < n <= LARGEST for n in config.decay_at)
     if bool(config.decay_at) != (config.decay == "steps") or not rising:
         raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises from above zero")
+
+
+def _check_layers(config: Config) -> None:
+    """What not every recurrent layer has."""
+    if config.zoneout_cell and config.cell in ("elman", "gru"):
+        raise InputError("--zoneout-cell is for a layer with a memory cell: use --zoneout-hidden")
+    if config.cell in QRNNS and (config.zoneout_hidden or config.weight_drop):
+        raise InputError("a QRNN has no recurrent weights, and no output that returns: use --zoneout-cell alone")
+    if config.cell in MOGRIFIED and config.input_mode == "direct":
+        raise InputError("a Mogrifier gates its input, which has to be an embedding: use --input-mode lookup")
+    if config.cell not in MOGRIFIED and (config.rounds, config.rank) != (Config.rounds, Config.rank):
+        raise InputError(f"--rounds and --rank are for a Mogrifier: use --cell {' or '.join(MOGRIFIED)}")
+
+
+def _check_softmax(config: Config) -> None:
+    """At most one, on ids and weights that it can take."""
+    named = {"--cutoffs": bool(config.cutoffs), "--components": config.components > 1, "--samples": config.samples > 0}
+    chosen = [flag for flag, is_chosen in named.items() if is_chosen]
+    if len(chosen) > 1:
+        raise InputError(f"{' and '.join(chosen)} are different softmaxes: use one of them")
+    if list(config.cutoffs) != sorted(set(config.cutoffs)) or any(n <= 0 for n in config.cutoffs):
+        raise InputError("--cutoffs is a list of ids that rises from above zero")
+    if (config.cutoffs or config.samples) and config.tokenizer not in ("word", "closed_word"):
+        raise InputError(f"{chosen[0]} needs ids in the order of their frequency: use --tokenizer word or closed_word")
+    if config.cutoffs and config.tied:
+        raise InputError("an adaptive softmax has no weights for --tied: leave one of them out")
+    if config.label_smoothing and (config.cutoffs or config.components > 1):
+        raise InputError(f"--label-smoothing is for a single softmax: leave it or {chosen[0]} out")
+
+
+def check_vocabulary(config: Config, vocab_size: int) -> None:
+    """Raises InputError for cutoffs behind the vocabulary."""
+    if config.cutoffs and config.cutoffs[-1] >= vocab_size:
+        raise InputError(f"--cutoffs goes to {config.cutoffs[-1]}, and there are {vocab_size} tokens: use smaller ones")
 
 
 def _check_vectors(config: Config) -> None:

@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from charrnn_jax.initialisation import Initial
 from charrnn_jax.model import InputMode, LanguageModel
+from charrnn_jax.mogrifier import Gating
 from charrnn_jax.noise import Rates
+from charrnn_jax.outputs import Softmax
 from charrnn_jax.products import Precision
 from charrnn_jax.text.tokenizer import Kind, Tokenizer
 from experiments.plan import Plan
 from experiments.schedule import ClipBy, Decay, OnNonfinite, Optimizer, Schedule
 
-CellName = Literal["elman", "gru", "lstm", "capped_lstm", "cifg"]
+CellName = Literal[
+    "elman", "gru", "lstm", "capped_lstm", "cifg", "layer_norm_lstm", "mogrifier", "capped_mogrifier", "qrnn", "qrnn_2"
+]
+
+Part = TypeVar("Part", Rates, Initial, Gating, Softmax, Schedule, Plan)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,11 @@ class Config:
     pieces: int = 10_000
     """The most pieces of the word tokenizer, the most merges of bpe."""
     cell: CellName = "lstm"
-    """The recurrent cell."""
+    """The recurrent layers."""
+    rounds: int = 5
+    """Of a Mogrifier: how often input and last output gate each other."""
+    rank: int | None = None
+    """Of a Mogrifier's gates, if not full."""
     input_mode: InputMode = "lookup"
     """How an id enters: by embedding look-up, by one-hot product, or directly."""
     embed_size: int = 64
@@ -57,6 +67,12 @@ class Config:
     """The rate at which a unit's output stays as it was."""
     zoneout_cell: float = 0.0
     """The rate at which an LSTM's memory cell does."""
+    cutoffs: tuple[int, ...] = ()
+    """Adaptive softmax: the ids at which clusters of rarer tokens begin."""
+    components: int = 1
+    """Mixture of softmaxes: how many."""
+    samples: int = 0
+    """Sampled softmax: how many tokens the target is compared with in training; 0: all."""
     label_smoothing: float = 0.0
     """The share of the target that is spread over the vocabulary."""
     activation: float = 0.0
@@ -147,17 +163,24 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         input_mode=config.input_mode,
         tied=config.tied,
         dropout=config.dropout,
-        rates=Rates(**{field.name: getattr(config, field.name) for field in fields(Rates)}),
-        initial=Initial(**{field.name: getattr(config, field.name) for field in fields(Initial)}),
+        rates=_part(config, Rates),
+        initial=_part(config, Initial),
+        gating=_part(config, Gating),
+        softmax=_part(config, Softmax),
         precision=config.precision,
     )
 
 
 def schedule_of(config: Config) -> Schedule:
     """How the configuration trains."""
-    return Schedule(**{field.name: getattr(config, field.name) for field in fields(Schedule)})
+    return _part(config, Schedule)
 
 
 def plan_of(config: Config) -> Plan:
     """What the configuration wants done on the way."""
-    return Plan(**{field.name: getattr(config, field.name) for field in fields(Plan)})
+    return _part(config, Plan)
+
+
+def _part(config: Config, of: type[Part]) -> Part:
+    """The fields that both have."""
+    return of(**{field.name: getattr(config, field.name) for field in fields(of)})

@@ -29,7 +29,7 @@ from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.pretrained import begin_with_vectors
 from experiments.recipes import recipe, table_of_recipes
-from experiments.run_check import check
+from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
@@ -104,6 +104,7 @@ def resumed(given: Config) -> Run:
 
 def _prepared(config: Config, corpus: Corpus, sha256: str, tokenizer: Tokenizer, kept: Kept | None = None) -> Run:
     """Reads the text for the last time: whoever changes it afterwards changes no figure."""
+    check_vocabulary(config, tokenizer.vocab_size)
     tokens = {}
     for split in ("train", "valid", "test"):
         require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold, one_hot
+from charrnn_jax.embedding import embed_lookup, embed_one_hot, one_hot
 
 TABLE = jax.random.normal(jax.random.key(0), (26, 3))
 IDS = jnp.array([[18, 20], [13, 13], [24, 0]])
@@ -55,9 +55,3 @@ def test_one_hot_of_an_id_outside_the_vocabulary_is_no_vector(bad):
     hot = jax.jit(one_hot, static_argnums=1)(jnp.array([4, bad]), 5)
     np.testing.assert_array_equal(hot[0], np.eye(5)[4])
     assert np.isnan(hot[1]).all()
-
-
-def test_fold_moves_the_product_to_the_vocabulary():
-    W, b = jax.random.normal(jax.random.key(2), (3, 8)), jnp.arange(8.0)
-    expected = embed_lookup(TABLE, IDS) @ W + b[None, None, :]
-    np.testing.assert_allclose(embed_lookup(fold(TABLE, W, b), IDS), expected, atol=1e-6)

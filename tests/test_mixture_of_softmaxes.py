@@ -20,7 +20,7 @@ def scaled(params):
     return jax.tree.map(lambda x, key: 3 * x + 0.5 * jax.random.normal(key, x.shape), params, keys)
 
 
-PARAMS = scaled(init_mixture(KEY, H, E, V, K))
+PARAMS = scaled(init_mixture(KEY, H, V, E, K))
 HIDDEN = jax.random.normal(H_KEY, (T, B, H))
 TARGETS = jax.random.randint(TARGET_KEY, (T, B), 0, V)
 
@@ -79,7 +79,7 @@ def test_the_probabilities_of_the_vocabulary_sum_to_one():
 
 
 def test_one_component_is_a_softmax_of_its_latent_state():
-    params = scaled(init_mixture(KEY, H, E, V, 1))
+    params = scaled(init_mixture(KEY, H, V, E, 1))
     latent = jnp.tanh(linear(params.latent, HIDDEN))
     np.testing.assert_allclose(
         mixture_nats(params, HIDDEN, TARGETS), softmax_nats(params.output, latent, TARGETS), rtol=1e-5, atol=1e-6
@@ -93,7 +93,7 @@ def test_log_probabilities_have_a_higher_rank_than_a_softmax_can_give_them():
     contexts, E, V = 40, 2, 30
 
     def rank(components):
-        params = scaled(init_mixture(KEY, H, E, V, components))
+        params = scaled(init_mixture(KEY, H, V, E, components))
         h = jax.random.normal(H_KEY, (1, contexts, H), params.prior.dtype)
         return np.linalg.matrix_rank(mixture_log_probs(params, h)[0], rtol=1e-8)
 

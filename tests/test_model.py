@@ -7,8 +7,8 @@ import pytest
 
 from charrnn_jax.cells import CELLS
 from charrnn_jax.initialisation import Initial
-from charrnn_jax.losses import Output
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
+from charrnn_jax.mogrifier import Gating
 from charrnn_jax.noise import Rates
 from charrnn_jax.parameters import count_parameters
 
@@ -60,9 +60,12 @@ def test_no_prediction_depends_on_a_later_token(cell):
     assert (jnp.diagonal(jacobian) > 0).all()
 
 
-@pytest.mark.parametrize("cell", CELLS)
+OTHERS = ["layer_norm_lstm", "qrnn_2", "capped_mogrifier"]
+
+
+@pytest.mark.parametrize("cell", [*CELLS, *OTHERS])
 def test_stepwise_is_teacher_forced(cell):
-    model = LanguageModel(V, E, H, 2, cell)
+    model = LanguageModel(V, E, H, 2, cell, gating=Gating(2, 3))
     params = init_params(model, jax.random.key(4))
     _, whole = step(model, params, IDS, init_state(model, B))
     state = init_state(model, B)
@@ -87,7 +90,7 @@ def test_parameters_are_counted_as_they_are(cell, mode, tied):
 def test_tied_output_weights_are_the_table(mode):
     tied, free = (LanguageModel(V, H, H, input_mode=mode, tied=tied) for tied in (True, False))
     params = init_params(tied, jax.random.key(5))
-    output = Output(params["embedding"].T, params["output"])
+    output = params["output"]._replace(W=params["embedding"].T)
     nats, gradient = nats_and_gradient(tied, params)
     same_nats, parts = nats_and_gradient(free, {**params, "output": output})
     np.testing.assert_allclose(nats, same_nats, rtol=1e-6)
@@ -152,6 +155,20 @@ def test_noise_is_off_without_a_key_but_for_the_expectation_of_zoneout(name):
         for model in (plain, plain.clone(rates=Rates(**{name: RATES[name]})))
     )
     assert bool((nats == expected).all()) == (not name.startswith("zoneout"))
+
+
+@pytest.mark.parametrize("cell", OTHERS)
+def test_every_layer_trains_with_the_noise_that_it_has(cell):
+    plain = LanguageModel(V, E, H, 2, cell, gating=Gating(2, 3))
+    params, key = init_params(plain, jax.random.key(14)), jax.random.key(15)
+    expected = trained_on(plain, params, key)
+    rates = {"zoneout_cell": 0.5} if cell == "qrnn_2" else {"zoneout_hidden": 0.5, "weight_drop": 0.5}
+    for name, rate in rates.items():
+        without = trained_on(plain.clone(rates=Rates(**{name: 0.0})), params, key)
+        jax.tree.map(np.testing.assert_array_equal, without, expected)
+        (loss, _), gradient = trained_on(plain.clone(rates=Rates(**{name: rate})), params, key)
+        assert loss != expected[0][0]
+        assert all(np.isfinite(x).all() for x in jax.tree.leaves(gradient))
 
 
 def test_the_expectation_of_zoneout_moves_by_a_share_of_the_way():

@@ -12,13 +12,15 @@ from charrnn_jax.cells import CELLS
 from charrnn_jax.embedding import embed_lookup, one_hot
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.layer_norm_lstm import EPSILON
+from charrnn_jax.mogrifier import Gating
 from charrnn_jax.qrnn import associative_pool, pool
 from charrnn_jax.recurrence import init_layer, scan
-from charrnn_jax.recurrences import RECURRENCES, mogrifier_of, qrnn_of
+from charrnn_jax.recurrences import RECURRENCES, mogrifier_of, qrnn_of, recurrence_of
 
 T, B, X, H = 6, 2, 3, 4
-LOW_RANK = mogrifier_of(CELLS["capped_lstm"], rounds=4, rank=2)
-LAYERS = {**RECURRENCES, "mogrifier, rank 2, capped": LOW_RANK}
+MOGRIFIER = recurrence_of("mogrifier", Gating())
+LOW_RANK = recurrence_of("capped_mogrifier", Gating(rounds=4, rank=2))
+LAYERS = {**RECURRENCES, "mogrifier": MOGRIFIER, "mogrifier, rank 2, capped": LOW_RANK}
 OTHERS = {name: layer for name, layer in LAYERS.items() if name not in CELLS}
 COSTLY = {"mogrifier"}  # five rounds compile slowly, and are those of the other Mogrifier
 EACH_LAYER = pytest.mark.parametrize("name", LAYERS)
@@ -87,7 +89,7 @@ def stream_by_stream(step, params, x, state):
 
 STEPS = {
     "layer_norm_lstm": (RECURRENCES["layer_norm_lstm"], layer_norm_lstm_step),
-    "mogrifier": (RECURRENCES["mogrifier"], partial(mogrifier_step, False)),
+    "mogrifier": (MOGRIFIER, partial(mogrifier_step, False)),
     "mogrifier, rank 2, capped": (LOW_RANK, partial(mogrifier_step, True)),
 }
 
@@ -145,6 +147,20 @@ def test_windows_of_one_step_are_the_whole(name):
         state, h = apply(params, x[t : t + 1], state)
         close(h[0], wanted[t])
     jax.tree.map(close, state, wanted_last)
+
+
+@EACH_LAYER
+def test_what_is_kept_stays_and_nothing_kept_changes_nothing(name):
+    layer = LAYERS[name]
+    params, x, state = example(layer)
+    apply = jax.jit(partial(layer.apply, precision="float32"))
+    short, _ = apply(params, x[: T - 2], state)
+
+    def kept_in_the_last_two(share):
+        return jax.tree.map(lambda x: jnp.zeros((T, *x.shape)).at[T - 2 :].set(share), state)
+
+    jax.tree.map(close, apply(params, x, state, keep=kept_in_the_last_two(1.0))[0], short)
+    jax.tree.map(close, apply(params, x, state, keep=kept_in_the_last_two(0.0)), apply(params, x, state))
 
 
 @EACH_LAYER
@@ -232,7 +248,7 @@ def test_in_bfloat16_values_and_gradients_are_near_those_of_float32(name):
 @pytest.mark.parametrize("cell", ["lstm", "capped_lstm"])
 @pytest.mark.parametrize("rounds", [0, 3])
 def test_a_mogrifier_of_no_rounds_or_of_open_gates_is_the_lstm(cell, rounds):
-    layer = mogrifier_of(CELLS[cell], rounds, None)
+    layer = mogrifier_of(CELLS[cell], Gating(rounds))
     params, x, state = example(layer)
     params = params._replace(rounds=jax.tree.map(jnp.zeros_like, params.rounds))
     u = RECURRENCES[cell].project(params.lstm, x, "float32")

@@ -9,13 +9,18 @@ softmax goes by chunks, the logits are worked out once more. Counts are those of
 streams cost D times `flops(model, T, B / D, ...)`, which differs by the folded embedding alone.
 """
 
+from functools import partial
 from typing import NamedTuple
 
-from charrnn_jax.cells import CELLS
+import jax
+
 from charrnn_jax.losses import goes_by_chunks
-from charrnn_jax.model import LanguageModel
+from charrnn_jax.model import LanguageModel, init_params
+from charrnn_jax.types import Params
 
 MULTIPLY_ADD = 2
+INPUT = jax.tree_util.GetAttrKey("W")
+"""What every layer calls the weights of its input."""
 
 
 class Flops(NamedTuple):
@@ -35,17 +40,17 @@ class Flops(NamedTuple):
 
 
 def flops(model: LanguageModel, T: int, B: int, training: bool) -> Flops:
-    """Of the products of one window: forward, and backward where `training`."""
-    tokens, V, H = T * B, model.vocab_size, model.hidden_size
-    both = 3 if training else 1
-    width = CELLS[model.cell].gates * H
+    """Of the products of one window: forward, and backward where `training`. The output layer is the plain softmax."""
+    tokens, V = T * B, model.vocab_size
+    shapes = jax.eval_shape(partial(init_params, model), jax.random.key(0))
+    layers = [_weights(shapes[f"layer_{i}"]) for i in range(model.num_layers)]
+    inputs = [_first_inputs(model, T, B), *[tokens] * (model.num_layers - 1)]
+    products = sum(rows * W + tokens * others for rows, (W, others) in zip(inputs, layers, strict=True))
     one_hot = tokens * V * model.embed_size if model.input_mode == "one_hot" else 0
-    above = (model.num_layers - 1) * tokens * H * width
-    recurrences = model.num_layers * tokens * H * width
     return Flops(
         embedding=MULTIPLY_ADD * one_hot * (2 if training else 1),  # one-hot vectors have no gradient
-        recurrent=MULTIPLY_ADD * (_first_projection(model, T, B) + above + recurrences) * both,
-        output=output_flops(tokens, V, H, training, goes_by_chunks(tokens, V)),
+        recurrent=MULTIPLY_ADD * products * (3 if training else 1),
+        output=output_flops(tokens, V, model.layer_sizes[-1], training, goes_by_chunks(tokens, V)),
     )
 
 
@@ -60,9 +65,15 @@ def flops_per_char(model: LanguageModel, T: int, B: int, training: bool, chars_p
     return flops(model, T, B, training).total / (T * B) / chars_per_token
 
 
-def _first_projection(model: LanguageModel, T: int, B: int) -> int:
-    """Multiply-adds of the input of the first layer: `direct` looks its rows up."""
+def _first_inputs(model: LanguageModel, T: int, B: int) -> int:
+    """How many vectors the input weights of the first layer are multiplied with: `direct` looks their rows up."""
     if model.input_mode == "direct":
         return 0
-    rows = model.vocab_size if model.folds(T, B) else T * B
-    return rows * model.embed_size * CELLS[model.cell].gates * model.hidden_size
+    return model.vocab_size if model.folds(T, B) else T * B
+
+
+def _weights(layer: Params) -> tuple[int, int]:
+    """How many numbers the matrices of a layer have: those of its input, and the others."""
+    matrices = [(path[-1], leaf.size) for path, leaf in jax.tree.leaves_with_path(layer) if leaf.ndim == 2]
+    W = sum(size for name, size in matrices if name == INPUT)
+    return W, sum(size for _, size in matrices) - W

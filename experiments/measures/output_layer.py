@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.losses import Output, chunked_softmax_nats, softmax_nats
+from charrnn_jax.losses import chunked_softmax_nats, softmax_nats
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
 from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import Batch
@@ -100,8 +100,9 @@ def step_with(model: LanguageModel, softmax: Callable[..., Nats], T: int, B: int
 
     def nats_of(params: Params, ids: Ids, targets: Ids, carry: Any, key: Array) -> tuple[Any, Nats]:
         carry, h = _hidden(model, params, ids, carry, key)
-        output = Output(params["embedding"].T, params["output"]) if model.tied else params["output"]
-        return carry, softmax(output, h, targets, precision=model.precision)
+        output = params["output"]
+        whole = output._replace(W=params["embedding"].T) if model.tied else output
+        return carry, softmax(whole, h, targets, precision=model.precision)
 
     return compile_step(nats_of, model, T, B)
 

@@ -1,10 +1,10 @@
 """What is equal for all contenders of a comparison, and the model and the schedule that follow for each."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
-from charrnn_jax.cells import CELLS
 from charrnn_jax.errors import InputError
 from charrnn_jax.model import LanguageModel
 from charrnn_jax.parameters import count_parameters
@@ -113,11 +113,12 @@ def _nearest(vocab_size: int, cell: str, parameters: int, precision: Precision) 
     def model_of(H: int) -> LanguageModel:
         return LanguageModel(vocab_size, H, H, cell=cell, tied=True, precision=precision)
 
-    # (V + 2 G H) H, and smaller terms: the square root is close, its neighbours are tried.
-    slope = 4 * CELLS[cell].gates
-    guess = round((-vocab_size + (vocab_size**2 + 2 * slope * parameters) ** 0.5) / slope)
-    candidates = [model_of(H) for H in range(max(1, guess - 2), guess + 3)]
-    return min(candidates, key=lambda m: abs(count_parameters(m).total - parameters))
+    def count(H: int) -> int:
+        return count_parameters(model_of(H)).total
+
+    most = parameters // vocab_size + 1  # the table alone has V H numbers
+    enough = 1 + bisect_left(range(1, most), parameters, key=count)
+    return model_of(min(max(1, enough - 1), enough, key=lambda H: abs(count(H) - parameters)))
 
 
 class Contender(NamedTuple):
