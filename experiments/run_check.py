@@ -20,7 +20,7 @@ ABOVE_ZERO = (*COUNTS, "learning_rate", "clip", "decay_by", "init_scale", "embed
 FORGETFUL = ("lstm", "capped_lstm")
 QRNNS = ("qrnn", "qrnn_2")
 LARGEST = 2**31 - 1
-MOST_LAYERS = 1000
+MOST_PARTS = 1000
 
 
 def check(config: Config) -> None:
@@ -51,8 +51,8 @@ def _check_choices(config: Config) -> None:
 
 def _check_together(config: Config) -> None:
     """Values that are well by themselves, and not beside each other."""
-    if config.layers > MOST_LAYERS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
-        raise InputError("--hidden-size, --embed-size or --layers is too large for any machine: use smaller ones")
+    if max(config.layers, config.rounds, config.components) > MOST_PARTS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
+        raise InputError("--hidden-size, --embed-size, --layers or another size is too large for any machine: use less")
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")

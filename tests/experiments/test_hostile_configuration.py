@@ -30,6 +30,7 @@ STORED = {"schema": 1, "experiment": "experiments.train", "config": command_line
 KINDS = {
     **dict.fromkeys(["data_dir", "store_dir", "init_from", "vectors", "resume"], (Path, type(None))),
     **{f.name: (float, type(None)) for f in fields(run_config.Config) if f.type == float | None},
+    **{f.name: (int, type(None)) for f in fields(run_config.Config) if f.type == int | None},
     "out": Path,
 }
 # What a value of the command line is held to before anything is made of it.
@@ -54,7 +55,7 @@ def check_usable(config):
         value = getattr(config, field.name)
         expected = isinstance(value, KINDS[field.name]) if field.name in KINDS else type(value) is type(field.default)
         assert expected, f"{field.name} is {value!r}"
-    assert all(type(step) is int for step in config.decay_at)
+    assert all(type(step) is int for step in (*config.decay_at, *config.cutoffs))
     run_check.check(config)
     assert run_config.model_of(config, ByteTokenizer()).hidden_size == config.hidden_size
 

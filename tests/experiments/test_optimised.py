@@ -1,12 +1,15 @@
 import gc
 import signal
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from charrnn_jax.optimisers import AveragedState
+from experiments import evaluate, sample
 from experiments.interruption import Interrupted
+from experiments.json_files import read_json
 from experiments.run_config import Config
 from experiments.run_folder import load_params, load_state, read_run
 from experiments.train import main
@@ -52,6 +55,24 @@ def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path
     monkeypatch.undo()
     main(Config(resume=tmp_path / "broken"))
     assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+
+
+LAYERS = {
+    "mogrifier and mixture": {"cell": "capped_mogrifier", "rounds": 3, "rank": 2, "components": 2, "tokenizer": "byte"},
+    "layer norm and clusters": {"cell": "layer_norm_lstm", "cutoffs": (4, 8), "zoneout_hidden": 0.1},
+    "qrnn and sample": {"cell": "qrnn_2", "samples": 5, "zoneout_cell": 0.1, "layers": 2},
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_other_layers_and_softmaxes_are_trained_scored_and_written_with(tmp_path, text, name, capsys):
+    changes = {"tokenizer": "word", "steps": 40, "points": 1, "learning_rate": 0.02, **LAYERS[name]}
+    main(config_of(text, tmp_path / "run", **changes))
+    nats = read_json(tmp_path / "run" / "results.json")["scores"]["test"]["nats_per_token"]
+    assert nats < 0.7 * np.log(len(load_params(read_run(tmp_path / "run"))["embedding"]))  # of knowing nothing
+    evaluate.main(evaluate.Config(text=Path(text), run=tmp_path / "run", cache=8))
+    sample.main(sample.Config(run=tmp_path / "run", tokens=20))
+    assert "continuous cache" in capsys.readouterr().out
 
 
 def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, capsys):
