@@ -13,6 +13,7 @@ the factors: the buffer of the pre-activations becomes, in place, that of their 
 """
 
 from functools import partial
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -20,8 +21,11 @@ import jax.numpy as jnp
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
 from charrnn_jax.products import Precision, product, rounded, transposed
-from charrnn_jax.recurrence import Layer, mixed, recurrent
+from charrnn_jax.recurrence import Layer, masked, mixed, recurrent
 from charrnn_jax.types import Array, Float
+
+Noise: TypeAlias = tuple[State | None, Array | None]
+"""`keep` and `mask` of `recurrence.scan`."""
 
 
 def fast_scan(
@@ -31,41 +35,45 @@ def fast_scan(
     state: State,
     precision: Precision = "float32",
     keep: State | None = None,
+    mask: Float[Array, "B H"] | None = None,
 ) -> tuple[State, Float[Array, "T B H"]]:
-    """As `recurrence.scan`: the state after the last step, and the output `h` of every step. `keep` has no gradient."""
-    return _scan(cell, precision, layer.R, layer.b_R, u, state, keep)
+    """As `recurrence.scan`: the state after the last step, and the output `h` of every step.
+
+    `keep` and `mask` have no gradient.
+    """
+    return _scan(cell, precision, layer.R, layer.b_R, u, state, (keep, mask))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, keep: State | None):
+def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
     """Without a derivative no factors are left behind, and u stays as it is."""
-    step_of, R_rounded = linearise(cell).step, rounded(R, precision)
+    step_of, R_rounded, (keep, mask) = linearise(cell).step, rounded(R, precision), noise
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Array]:
         u, keep = x
-        after, _ = step_of(u, recurrent(state.h, R_rounded, b_R, precision), state)
+        after, _ = step_of(u, recurrent(masked(mask, state.h), R_rounded, b_R, precision), state)
         state = mixed(keep, state, after)
         return state, state.h
 
     return jax.lax.scan(step, state, (u, keep))
 
 
-def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, keep: State | None):
-    step_of, R_rounded = linearise(cell).step, rounded(R, precision)
+def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
+    step_of, R_rounded, (keep, mask) = linearise(cell).step, rounded(R, precision), noise
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         (state, buffer), (t, keep) = carry, x
-        r = recurrent(state.h, R_rounded, b_R, precision)
+        r = recurrent(masked(mask, state.h), R_rounded, b_R, precision)
         after, factors = step_of(_row(buffer, t), r, state)
         state = mixed(keep, state, after)
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 
     (last, of_u), (h, factors) = jax.lax.scan(step, (state, u), (_steps(u), keep))
-    return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u), keep)
+    return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u), noise)
 
 
 def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[State, Array]):
-    R, b_R, first, h, factors, keep = remembered
+    R, b_R, first, h, factors, (keep, mask) = remembered
     pull_back, R_T = linearise(cell).pull_back, transposed(rounded(R, precision))
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
@@ -73,7 +81,7 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
         d_state = d_state._replace(h=d_state.h + dh)
         kept, d_after = _parted(keep, d_state)
         du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_after)
-        before = before._replace(h=before.h + product(du if dr is None else dr, R_T, precision))
+        before = before._replace(h=before.h + masked(mask, product(du if dr is None else dr, R_T, precision)))
         before = before if kept is None else jax.tree.map(jnp.add, before, kept)
         return (before, _set_row(buffer, t, du)), dr
 
@@ -81,8 +89,9 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
     xs = _steps(h), dh, factors._replace(of_u=None), keep
     (d_first, du), dr = jax.lax.scan(step, (d_last, factors.of_u), xs, reverse=True)
     dr = (du if dr is None else dr).reshape(-1, du.shape[-1])
-    h_T = transposed(rounded(h.reshape(len(dr), -1), precision))  # as in the gradient of the layer above: made once
-    before_T = jnp.concatenate([transposed(rounded(first, precision)), h_T[:, : -len(first)]], axis=1)
+    flat = masked(mask, h).reshape(len(dr), -1)
+    h_T = transposed(rounded(flat, precision))  # without a mask, as in the gradient of the layer above: made once
+    before_T = jnp.concatenate([transposed(rounded(masked(mask, first), precision)), h_T[:, : -len(first)]], axis=1)
     return product(before_T, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first, None
 
 

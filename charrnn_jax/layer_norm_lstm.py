@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import LSTMState, sigmoid
 from charrnn_jax.embedding import times
 from charrnn_jax.products import Precision, product
-from charrnn_jax.recurrence import mixed
+from charrnn_jax.recurrence import masked, mixed
 from charrnn_jax.types import Array, Float, Ids
 
 EPSILON = 1e-5
@@ -73,12 +73,13 @@ def run(
     state: LSTMState,
     precision: Precision = "float32",
     keep: LSTMState | None = None,
+    mask: Float[Array, "B H"] | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
     """The rest of equations 20-22 over time: the state after the last step, and the output of every step."""
 
     def step(state: LSTMState, x: tuple[Array, LSTMState | None]) -> tuple[LSTMState, Float[Array, "B H"]]:
         u, keep = x
-        r = params.alpha_1[None, :] * normalise(product(state.h, params.R, precision))
+        r = params.alpha_1[None, :] * normalise(product(masked(mask, state.h), params.R, precision))
         i, f, g, o = jnp.split(u + r, 4, axis=-1)
         c = sigmoid(f) * state.c + sigmoid(i) * jnp.tanh(g)
         h = sigmoid(o) * jnp.tanh(params.alpha_3[None, :] * normalise(c) + params.beta_3[None, :])

@@ -168,8 +168,8 @@ class LanguageModel(nn.Module):
         return nothing_between and self.recurrence.projects and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
-        zoneout = self.rates.zoneout_hidden or self.rates.zoneout_cell
-        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not zoneout
+        inside = self.rates.zoneout_hidden or self.rates.zoneout_cell or self.rates.state_dropout
+        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not inside
 
     def _layer(
         self, i: int, x: Float[Array, "T B X"], state: State, drawn: Noise
@@ -185,7 +185,7 @@ class LanguageModel(nn.Module):
         self, i: int, u: Float[Array, "T B U"], state: State, drawn: Noise
     ) -> tuple[State, Float[Array, "T B H"]]:
         layer, kept = drawn.weights(i, self.layers[i]), drawn.kept(i, len(u), state)
-        return self.recurrence.run(layer, u, state, self.precision, kept)
+        return self.recurrence.run(layer, u, state, self.precision, kept, drawn.mask(i, state))
 
 
 def score(

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import CELLS, Cell, LSTMState, sigmoid
 from charrnn_jax.embedding import one_hot
 from charrnn_jax.products import Precision, product
-from charrnn_jax.recurrence import Layer, init_layer, mixed, recurrent
+from charrnn_jax.recurrence import Layer, init_layer, masked, mixed, recurrent
 from charrnn_jax.types import Array, Float, Ids
 
 
@@ -94,13 +94,14 @@ def run(
     state: LSTMState,
     precision: Precision = "float32",
     keep: LSTMState | None = None,
+    mask: Float[Array, "B H"] | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
     """Over time: the state after the last step, and the output of every step. `cell` is the LSTM, or the capped one."""
     W, b, R, _ = params.lstm
 
     def step(state: LSTMState, x: tuple[Array, LSTMState | None]) -> tuple[LSTMState, Float[Array, "B H"]]:
         u, keep = x
-        gated, h = mogrify(params.rounds, u, state.h, precision)
+        gated, h = mogrify(params.rounds, u, masked(mask, state.h), precision)
         r = recurrent(h, R, None, precision)
         state = mixed(keep, state, cell.apply(product(gated, W, precision) + b[None, :], r, state))
         return state, state.h

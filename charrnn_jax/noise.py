@@ -34,6 +34,8 @@ class Rates:
     """Between two layers; the rate of all connections if not given."""
     locked: bool = False
     """One mask of dropout for all steps of a window."""
+    state_dropout: float = 0.0
+    """Of the output h where it enters the recurrent product: one mask for all steps of a window."""
     embedding_dropout: float = 0.0
     """Of whole rows of the embedding."""
     weight_drop: float = 0.0
@@ -63,6 +65,7 @@ class Keys(NamedTuple):
     weights: Array
     states: Array
     softmax: Array
+    masks: Array
 
 
 class Noise(NamedTuple):
@@ -102,6 +105,12 @@ class Noise(NamedTuple):
             return drop_connect(key, self.rates.weight_drop, leaf) if path[-1] == RECURRENT else leaf
 
         return jax.tree.map_with_path(dropped, params)
+
+    def mask(self, i: int, state: State) -> Float[Array, "B H"] | None:
+        """What layer i sees of its own output, by a factor for each unit."""
+        if self.keys is None or self.rates.state_dropout == 0.0:
+            return None
+        return dropout(jax.random.fold_in(self.keys.masks, i), self.rates.state_dropout, jnp.ones_like(state[0]))
 
     def kept(self, i: int, T: int, state: State) -> State | None:
         """How much of each field of layer i's state stays as it was."""

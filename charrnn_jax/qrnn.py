@@ -60,9 +60,10 @@ def run(
     state: QRNNState,
     precision: Precision = "float32",
     keep: QRNNState | None = None,
+    mask: Float[Array, "B H"] | None = None,
 ) -> tuple[QRNNState, Float[Array, "T B H"]]:
     """Convolution and fo-pooling: the state after the last step, and the output of every step."""
-    del precision  # of products, and here is none
+    del precision, mask  # of the recurrent product, and here is none
     width = len(params.b)
     a, to_next = u[..., :width] + params.b[None, None, :], u[..., width:]
     before = state.before

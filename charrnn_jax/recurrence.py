@@ -58,20 +58,27 @@ def scan(
     state: State,
     precision: Precision = "float32",
     keep: State | None = None,
+    mask: Float[Array, "B H"] | None = None,
 ) -> tuple[State, Float[Array, "T B H"]]:
     """Runs the cell over time: the state after the last step, and the output `h` of every step.
 
     The scan owns the one product that cannot leave the loop, `r = h R (+ b_R)`. `keep` says for each field of the
-    state how much of it stays as it was before the step (`regularisation.zoneout`).
+    state how much of it stays as it was before the step (`regularisation.zoneout`); `mask` is multiplied with the `h`
+    of that product.
     """
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Float[Array, "B H"]]:
         u, keep = x
-        after = cell.apply(u, recurrent(state.h, layer.R, layer.b_R, precision), state)
+        after = cell.apply(u, recurrent(masked(mask, state.h), layer.R, layer.b_R, precision), state)
         state = mixed(keep, state, after)
         return state, state.h
 
     return jax.lax.scan(step, state, (u, keep))
+
+
+def masked(mask: Float[Array, "B H"] | None, h: Float[Array, "*T B H"]) -> Float[Array, "*T B H"]:
+    """`mask · h`, at every step the same; `h` without a mask."""
+    return h if mask is None else jnp.broadcast_to(mask, h.shape) * h
 
 
 def mixed(keep: State | None, before: State, after: State) -> State:

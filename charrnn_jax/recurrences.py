@@ -31,8 +31,8 @@ class Recurrence(NamedTuple):
     project: Callable[[Params, Array, Precision], Array]
     """`project(params, x, precision)` -> u `[T B U]`, each row a function of that row of x alone."""
     run: Callable[..., tuple[State, Array]]
-    """`run(params, u, state, precision, keep)` -> the state after the last step, and the output h `[T B H]`. Of the
-    state before a step, `keep` says how much stays (`recurrence.scan`); None: nothing."""
+    """`run(params, u, state, precision, keep, mask)` -> the state after the last step, and the output h `[T B H]`.
+    What stays of a state, and what of it is seen, is as in `recurrence.scan`; None: nothing, and all."""
     projects: bool = True
     """Whether `project` is a product, which is worth doing for the rows of a table instead of for tokens."""
 
@@ -43,9 +43,10 @@ class Recurrence(NamedTuple):
         state: State,
         precision: Precision = "float32",
         keep: State | None = None,
+        mask: Float[Array, "B H"] | None = None,
     ) -> tuple[State, Float[Array, "T B H"]]:
         """The layer over time: the state after the last step, and the output of every step."""
-        return self.run(params, self.project(params, x, precision), state, precision, keep)
+        return self.run(params, self.project(params, x, precision), state, precision, keep, mask)
 
 
 def of_cell(cell: Cell) -> Recurrence:

@@ -14,7 +14,7 @@ COUNTS += ("rounds", "rank", "components")
 COUNTS_FROM_ZERO = ("warmup", "average_after", "patience", "report_every", "save_every", "sample_chars")
 COUNTS_FROM_ZERO += ("samples",)
 SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
-SHARES += ("zoneout_cell", "label_smoothing", "drop_state", "squares")
+SHARES += ("state_dropout", "zoneout_cell", "label_smoothing", "drop_state", "squares")
 WEIGHTS = ("weight_decay", "activation", "temporal_activation")
 ABOVE_ZERO = (*COUNTS, "learning_rate", "clip", "decay_by", "init_scale", "embed_scale")
 FORGETFUL = ("lstm", "capped_lstm")
@@ -51,7 +51,8 @@ def _check_choices(config: Config) -> None:
 
 def _check_together(config: Config) -> None:
     """Values that are well by themselves, and not beside each other."""
-    if max(config.layers, config.rounds, config.components) > MOST_PARTS or (config.embed_size + config.hidden_size) * config.hidden_size > LARGEST // 4:
+    numbers = (config.embed_size + config.hidden_size) * config.hidden_size
+    if max(config.layers, config.rounds, config.components) > MOST_PARTS or numbers > LARGEST // 4:
         raise InputError("--hidden-size, --embed-size, --layers or another size is too large for any machine: use less")
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
@@ -69,7 +70,7 @@ def _check_layers(config: Config) -> None:
     """What not every recurrent layer has."""
     if config.zoneout_cell and config.cell in ("elman", "gru"):
         raise InputError("--zoneout-cell is for a layer with a memory cell: use --zoneout-hidden")
-    if config.cell in QRNNS and (config.zoneout_hidden or config.weight_drop):
+    if config.cell in QRNNS and (config.zoneout_hidden or config.weight_drop or config.state_dropout):
         raise InputError("a QRNN has no recurrent weights, and no output that returns: use --zoneout-cell alone")
     if config.cell in MOGRIFIED and config.input_mode == "direct":
         raise InputError("a Mogrifier gates its input, which has to be an embedding: use --input-mode lookup")

@@ -59,6 +59,8 @@ class Config:
     """That between two layers, if another."""
     locked: bool = False
     """One mask of dropout for all steps of a window."""
+    state_dropout: float = 0.0
+    """That between a layer and itself, a step later: one mask for all steps of a window."""
     embedding_dropout: float = 0.0
     """The rate at which whole rows of the embedding are left out."""
     weight_drop: float = 0.0

@@ -57,7 +57,7 @@ def test_values_and_gradients_are_those_of_the_plain_scan(name, T, B, H, dtype):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_what_is_kept_of_a_state_has_the_gradient_of_the_plain_scan(name):
+def test_what_is_kept_of_a_state_and_hidden_from_the_product_has_the_gradient_of_the_plain_scan(name):
     with jax.enable_x64(True):
         arguments = case(VARIANTS[name], 7, 3, 5, "float64")
         state = arguments[2]
@@ -65,7 +65,7 @@ def test_what_is_kept_of_a_state_has_the_gradient_of_the_plain_scan(name):
         shares = [jnp.full((7, 1, 1), 0.4) for _ in state]
         for keep in (drawn, shares):
             kept = type(state)(*(k.astype("float64") for k in keep))
-            ways = (partial(way, keep=kept) for way in (fast_scan, scan))
+            ways = (partial(way, keep=kept, mask=2.0 * drawn[0][0].astype("float64")) for way in (fast_scan, scan))
             fast, plain = (gradients(way, VARIANTS[name], *arguments) for way in ways)
             jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-10), fast, plain)
 

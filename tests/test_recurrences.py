@@ -163,6 +163,17 @@ def test_what_is_kept_stays_and_nothing_kept_changes_nothing(name):
     jax.tree.map(close, apply(params, x, state, keep=kept_in_the_last_two(0.0)), apply(params, x, state))
 
 
+@pytest.mark.parametrize("name", ["lstm", "layer_norm_lstm", "mogrifier, rank 2, capped"])
+def test_a_masked_output_enters_every_product_of_the_next_step_masked(name):
+    layer = LAYERS[name]
+    params, x, state = example(layer)
+    mask = jnp.asarray(np.random.default_rng(1).integers(0, 3, (B, H)), jnp.float32)
+    apply, expected = jax.jit(layer.apply), state
+    for t in range(T):
+        expected, _ = apply(params, x[t : t + 1], expected._replace(h=mask * expected.h))
+    jax.tree.map(close, apply(params, x, state, mask=mask)[0], expected)
+
+
 @EACH_LAYER
 def test_an_output_depends_on_every_input_up_to_its_own_and_on_no_later_one(name):
     layer = LAYERS[name]
