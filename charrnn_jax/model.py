@@ -31,12 +31,12 @@ class LanguageModel(nn.Module):
       product with a one-hot vector is one of their rows, so that no one-hot vector is ever made.
 
     `cell` names the recurrent layers (`recurrences.recurrence_of`; `gating` is for Mogrifiers), `softmax` the output
-    layer (`outputs.output_of`). `tied` takes the embedding table, transposed, as output weights (Press and Wolf,
-    2017): the last layer has E units. `dropout` is the rate on the non-recurrent connections, for calls that bring a
-    key; `rates` has all other noise. `precision` is that of the operands of every product; parameters, sums, state
-    and softmax are float32 whatever it is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows:
-    LSTMs in float32, fed with vectors, over more than one step. `initial` has other initial values than those that
-    the parts draw of their own.
+    layer (`outputs.output_of`), which with `sum_layers` reads the sum of what all layers say. `tied` takes the
+    embedding table, transposed, as output weights (Press and Wolf, 2017): the last layer has E units. `dropout` is
+    the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise. `precision` is
+    that of the operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has
+    an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one
+    step. `initial` has other initial values than those that the parts draw of their own.
     """
 
     vocab_size: int
@@ -53,10 +53,13 @@ class LanguageModel(nn.Module):
     initial: Initial = Initial()
     gating: Gating = Gating()
     softmax: Softmax = Softmax()
+    sum_layers: bool = False
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
         V, E = self.vocab_size, self.embed_size
+        if self.sum_layers and len(set(self.layer_sizes)) > 1:
+            raise ValueError("layers whose outputs are added need as many units each: embed_size equal to hidden_size")
         if self.tied and (self.input_mode == "direct" or (self.num_layers == 1 and self.hidden_size != E)):
             raise ValueError("tied weights need an embedding layer, and a single layer embed_size equal to hidden_size")
         if self.input_mode != "direct":
@@ -133,13 +136,14 @@ class LanguageModel(nn.Module):
         return noise(self.rates, self.dropouts, key)
 
     def _run(self, ids: Ids, state: tuple[State, ...], drawn: Noise) -> tuple[tuple[State, ...], Array, Array]:
-        """The states after the last id, and the last layer's `h` before and after dropout."""
+        """The states after the last id, and what the output layer is told, before and after dropout."""
         last, h = self._first_layer(ids, state[0], drawn)
-        states = [last]
+        states, said = [last], h
         for i in range(1, self.num_layers):
             last, h = self._layer(i, drawn.drop(i, h), state[i], drawn)
             states.append(last)
-        return tuple(states), h, drawn.drop(self.num_layers, h)
+            said = said + h if self.sum_layers else h
+        return tuple(states), said, drawn.drop(self.num_layers, said)
 
     @property
     def dropouts(self) -> tuple[float, ...]:

@@ -57,6 +57,8 @@ def _check_together(config: Config) -> None:
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
+    if config.sum_layers and config.tied and config.embed_size != config.hidden_size:
+        raise InputError("--sum-layers adds layers of one size: with --tied use --embed-size equal to --hidden-size")
     if config.embed_scale is not None and config.input_mode == "direct":
         raise InputError("--embed-scale needs an embedding layer: use --input-mode lookup")
     if config.forget_bias is not None and (config.cell not in FORGETFUL or not math.isfinite(config.forget_bias)):

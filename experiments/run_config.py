@@ -49,6 +49,8 @@ class Config:
     """H: hidden units of each layer."""
     layers: int = 1
     """L: recurrent layers."""
+    sum_layers: bool = False
+    """Have the output layer read the sum of what all layers say: needs equal sizes if tied."""
     tied: bool = False
     """Share the embedding with the output layer: needs equal sizes."""
     dropout: float = 0.0
@@ -163,6 +165,7 @@ def model_of(config: Config, tokenizer: Tokenizer) -> LanguageModel:
         num_layers=config.layers,
         cell=config.cell,
         input_mode=config.input_mode,
+        sum_layers=config.sum_layers,
         tied=config.tied,
         dropout=config.dropout,
         rates=_part(config, Rates),

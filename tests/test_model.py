@@ -200,6 +200,15 @@ def test_tied_weights_give_the_last_layer_as_many_units_as_the_embedding_has():
     assert np.isfinite(nats).all()
 
 
+def test_layers_that_are_summed_all_speak_to_the_output_layer():
+    model = LanguageModel(V, E, H, 3, sum_layers=True)
+    params, state = init_params(model, jax.random.key(16)), init_state(model, B)
+    each = [LanguageModel(V, E, H, n).apply({"params": params}, IDS, state[:n])[1] for n in (1, 2, 3)]
+    np.testing.assert_allclose(model.apply({"params": params}, IDS, state)[1], sum(each), atol=1e-6)
+    with pytest.raises(ValueError, match="need as many units each"):
+        init_params(LanguageModel(V, E, H, 2, tied=True, sum_layers=True), jax.random.key(0))
+
+
 def test_initial_values_as_the_papers_have_them():
     model = LanguageModel(V, E, H, 2, initial=Initial(init_scale=0.1, forget_bias=1.0))
     params = init_params(model, jax.random.key(13))

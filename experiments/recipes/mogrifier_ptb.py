@@ -1,0 +1,47 @@
+"""Penn Treebank by words, Mogrifier of 24 million parameters: Melis et al. (2020), Mogrifier LSTM, table 1.
+
+Hardware: one GPU. Published: 50.1 test perplexity per token. Obtained: not run.
+
+Settings are those of the authors' published configuration. Of their method this recipe has not: the search for the
+temperature of the softmax, the average over two windows of steps (here: from the best validation on) and bias
+correction of the squares (here: a warm-up). How their loss was normalised, which the penalty of weights is relative
+to, was not checked.
+"""
+
+from pathlib import Path
+
+from experiments.published import Published
+from experiments.run_config import Config
+
+PUBLISHED = Published("perplexity_per_token", 50.1)
+RECIPE = Config(
+    corpus="ptb",
+    tokenizer="closed_word",
+    cell="capped_mogrifier",
+    rounds=5,
+    rank=84,
+    embed_size=912,
+    hidden_size=912,
+    layers=2,
+    sum_layers=True,
+    tied=True,
+    dropout=0.716,
+    input_dropout=0.729,
+    hidden_dropout=0.291,
+    state_dropout=0.387,
+    locked=True,
+    batch_size=64,
+    length=70,
+    optimizer="rmsprop",
+    squares=0.999,
+    learning_rate=2.3e-3,
+    warmup=1_000,
+    decay="none",
+    weight_decay=2.5e-4,
+    clip=10.0,
+    average_after=5,
+    drop_state=0.01,
+    steps=200_000,
+    points=1_000,
+    out=Path("runs/mogrifier_ptb"),
+)
