@@ -13,6 +13,7 @@ from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.initialisation import Initial, init_bias, init_output, init_table, redrawn
 from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.noise import Noise, Rates, noise, penalty
+from charrnn_jax.padding import is_padding, steps_of
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrence import Layer, init_layer, project
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
@@ -34,7 +35,8 @@ class LanguageModel(nn.Module):
     `dropout` is the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise.
     `precision` is that of the operands of every product; parameters, sums, state and softmax are float32 whatever it
     is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over
-    more than one step. `initial` has other initial values than those that the parts draw of their own.
+    more than one step. `initial` has other initial values than those that the parts draw of their own. `padded` takes
+    windows that end before their array does (`padding`).
     """
 
     vocab_size: int
@@ -49,6 +51,7 @@ class LanguageModel(nn.Module):
     precision: Precision = "float32"
     cudnn: bool = False
     initial: Initial = Initial()
+    padded: bool = False
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -101,11 +104,14 @@ class LanguageModel(nn.Module):
         """As `score`, and what the rates add to the loss of each target."""
         states, raw, h = self._run(ids, state, key)
         nats = token_nats(self.output, h, targets, self.precision)
-        return states, nats, penalty(self.rates, self.output, raw, h, targets)
+        steps = steps_of(ids) if self.padded else None
+        return states, nats, penalty(self.rates, self.output, raw, h, targets, steps)
 
     def _run(self, ids: Ids, state: tuple[State, ...], key: Array | None) -> tuple[tuple[State, ...], Array, Array]:
         """The states after the last id, and the last layer's `h` before and after dropout."""
-        drawn = noise(self.rates, self.dropouts, key)
+        padding = is_padding(ids) if self.padded else None
+        ids = ids if padding is None else jnp.maximum(ids, 0)  # any row of the table will do
+        drawn = noise(self.rates, self.dropouts, key, padding)
         last, h = self._first_layer(ids, state[0], drawn)
         states = [last]
         for i in range(1, self.num_layers):
@@ -137,8 +143,8 @@ class LanguageModel(nn.Module):
         return nothing_between and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
-        zoneout = self.rates.zoneout_hidden or self.rates.zoneout_cell
-        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not zoneout
+        kept = self.padded or self.rates.zoneout_hidden or self.rates.zoneout_cell
+        return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not kept
 
     def _layer(
         self, i: int, x: Float[Array, "T B X"], state: State, drawn: Noise
