@@ -1,6 +1,6 @@
 """Rows of a parameter that no step moves: vectors that were learned elsewhere, kept as they came."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +20,7 @@ class FrozenState(NamedTuple):
     inner: optax.OptState
 
 
-def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.GradientTransformation:
+def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.GradientTransformationExtraArgs:
     """The optimiser, which leaves some rows of the parameter `name` as they are, bit for bit.
 
     After `init` no row is frozen yet: `freeze` says which are. The optimiser sees no gradient of these rows, so that
@@ -30,6 +30,7 @@ def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.Gradient
     With tied weights the same rows are output weights too: the score of such a word stays the product of the hidden
     state with its fixed vector, and only its bias and the hidden state learn to predict it.
     """
+    optimizer = optax.with_extra_args_support(optimizer)
 
     def init(params: Params) -> FrozenState:
         return FrozenState(jnp.zeros(len(params[name]), jnp.bool_), optimizer.init(params))
@@ -39,12 +40,14 @@ def frozen(optimizer: optax.GradientTransformation, name: str) -> optax.Gradient
         # x + (-0.0) is x whatever x is, whereas -0.0 + 0.0 is 0.0.
         return {**updates, name: jnp.where(rows[:, None], jnp.full_like(moves, -0.0), moves)}
 
-    def update(updates: Params, state: optax.OptState, params: Params | None = None) -> tuple[Params, optax.OptState]:
+    def update(
+        updates: Params, state: optax.OptState, params: Params | None = None, **told: Any
+    ) -> tuple[Params, optax.OptState]:
         assert isinstance(state, FrozenState)
-        updates, inner = optimizer.update(hold(state.rows, updates), state.inner, params)
+        updates, inner = optimizer.update(hold(state.rows, updates), state.inner, params, **told)
         return hold(state.rows, updates), FrozenState(state.rows, inner)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def freeze(state: optax.OptState, rows: Bool[Array | np.ndarray, "V"]) -> FrozenState:

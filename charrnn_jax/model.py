@@ -13,6 +13,7 @@ from charrnn_jax.initialisation import Initial, init_table, redrawn
 from charrnn_jax.mogrifier import Gating
 from charrnn_jax.noise import Noise, Rates, noise, penalty
 from charrnn_jax.outputs import OutputLayer, Softmax, output_of
+from charrnn_jax.padding import is_padding, steps_of
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrences import Recurrence, recurrence_of
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
@@ -36,7 +37,8 @@ class LanguageModel(nn.Module):
     the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise. `precision` is
     that of the operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has
     an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one
-    step. `initial` has other initial values than those that the parts draw of their own.
+    step. `initial` has other initial values than those that the parts draw of their own. `padded` takes windows that
+    end before their array does (`padding`).
     """
 
     vocab_size: int
@@ -54,6 +56,7 @@ class LanguageModel(nn.Module):
     gating: Gating = Gating()
     softmax: Softmax = Softmax()
     sum_layers: bool = False
+    padded: bool = False
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
@@ -91,7 +94,7 @@ class LanguageModel(nn.Module):
         self, ids: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Float[Array, "T B H"]]:
         """The state after the last id, and what the last layer says after each: `h`, before the output layer."""
-        states, _, h = self._run(ids, state, self._noise(key))
+        states, _, h = self._run(ids, state, self._noise(ids, key))
         return states, h
 
     def output_params(self) -> Params:
@@ -119,7 +122,7 @@ class LanguageModel(nn.Module):
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array | None = None
     ) -> tuple[tuple[State, ...], Nats]:
         """The state after the last id, and the nats that each target costs. A key turns noise on."""
-        drawn = self._noise(key)
+        drawn = self._noise(ids, key)
         states, _, h = self._run(ids, state, drawn)
         return states, self.nats(h, targets, drawn.softmax)
 
@@ -127,16 +130,18 @@ class LanguageModel(nn.Module):
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array
     ) -> tuple[tuple[State, ...], Nats, Nats]:
         """As `score`, and what the rates add to the loss of each target."""
-        drawn = self._noise(key)
+        drawn = self._noise(ids, key)
         states, raw, h = self._run(ids, state, drawn)
-        added = penalty(self.rates, self.output_params(), raw, h, targets)
+        steps = steps_of(ids) if self.padded else None
+        added = penalty(self.rates, self.output_params(), raw, h, targets, steps)
         return states, self.nats(h, targets, drawn.softmax), added
 
-    def _noise(self, key: Array | None) -> Noise:
-        return noise(self.rates, self.dropouts, key)
+    def _noise(self, ids: Ids, key: Array | None) -> Noise:
+        return noise(self.rates, self.dropouts, key, is_padding(ids) if self.padded else None)
 
     def _run(self, ids: Ids, state: tuple[State, ...], drawn: Noise) -> tuple[tuple[State, ...], Array, Array]:
         """The states after the last id, and what the output layer is told, before and after dropout."""
+        ids = jnp.maximum(ids, 0) if self.padded else ids  # padding may look up any row
         last, h = self._first_layer(ids, state[0], drawn)
         states, said = [last], h
         for i in range(1, self.num_layers):
@@ -172,7 +177,7 @@ class LanguageModel(nn.Module):
         return nothing_between and self.recurrence.projects and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
-        inside = self.rates.zoneout_hidden or self.rates.zoneout_cell or self.rates.state_dropout
+        inside = self.padded or any((self.rates.zoneout_hidden, self.rates.zoneout_cell, self.rates.state_dropout))
         return self.cudnn and self.cell == "lstm" and self.precision == "float32" and T > 1 and not inside
 
     def _layer(

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import State
 from charrnn_jax.losses import Output
+from charrnn_jax.padding import held
 from charrnn_jax.regularisation import (
     activation_penalty,
     drop_connect,
@@ -18,7 +19,7 @@ from charrnn_jax.regularisation import (
     temporal_penalty,
     zoneout,
 )
-from charrnn_jax.types import Array, Float, Ids, Nats, Params
+from charrnn_jax.types import Array, Bool, Float, Ids, Nats, Params
 
 RECURRENT = jax.tree_util.GetAttrKey("R")
 """What every layer calls its recurrent weights."""
@@ -69,12 +70,17 @@ class Keys(NamedTuple):
 
 
 class Noise(NamedTuple):
-    """What is drawn for one window. Without keys it is nothing, but for the expectation of zoneout."""
+    """What is drawn for one window, and what of it is padding.
+
+    Without keys nothing is drawn: of all noise there is the expectation of zoneout alone.
+    """
 
     rates: Rates
     dropouts: tuple[float, ...]
     """Of the L + 1 connections, from that into the first layer to that out of the last."""
     keys: Keys | None
+    padding: Bool[Array, "T B"] | None = None
+    """Where a state stays as it was."""
 
     @property
     def softmax(self) -> Array | None:
@@ -114,6 +120,10 @@ class Noise(NamedTuple):
 
     def kept(self, i: int, T: int, state: State) -> State | None:
         """How much of each field of layer i's state stays as it was."""
+        zoned = self._zoned(i, T, state)
+        return zoned if self.padding is None else held(self.padding, zoned, state)
+
+    def _zoned(self, i: int, T: int, state: State) -> State | None:
         zoneout_of = {"h": self.rates.zoneout_hidden, "c": self.rates.zoneout_cell}
         if not any(zoneout_of.get(field) for field in state._fields):
             return None
@@ -125,21 +135,31 @@ class Noise(NamedTuple):
         return type(state)(*(keep(n, *item) for n, item in enumerate(state._asdict().items())))
 
 
-def noise(rates: Rates, dropouts: tuple[float, ...], key: Array | None) -> Noise:
+def noise(
+    rates: Rates, dropouts: tuple[float, ...], key: Array | None, padding: Bool[Array, "T B"] | None = None
+) -> Noise:
     """All of a window, from one key."""
     keys = None if key is None else Keys(*jax.random.split(key, len(Keys._fields)))
-    return Noise(rates, dropouts, keys)
+    return Noise(rates, dropouts, keys, padding)
 
 
 def penalty(
-    rates: Rates, output: Output, raw: Float[Array, "T B H"], dropped: Float[Array, "T B H"], targets: Ids
+    rates: Rates,
+    output: Output,
+    raw: Float[Array, "T B H"],
+    dropped: Float[Array, "T B H"],
+    targets: Ids,
+    steps: Float[Array, ""] | None = None,
 ) -> Nats:
-    """What is added to the loss of each target, given the last layer's `h` before and after dropout."""
+    """What is added to the loss of each target, given the last layer's `h` before and after dropout.
+
+    `steps` is how many steps of the window count, if not all T.
+    """
     added = jnp.zeros(targets.shape)
     if rates.activation:
         added += activation_penalty(rates.activation, dropped)
     if rates.temporal_activation:
-        added += temporal_penalty(rates.temporal_activation, raw)
+        added += temporal_penalty(rates.temporal_activation, raw, steps)
     if rates.label_smoothing:
         added += smoothing_penalty(rates.label_smoothing, output, dropped, targets)
     return added

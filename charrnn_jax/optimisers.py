@@ -23,6 +23,16 @@ def clip_by_norm(limit: float) -> optax.GradientTransformation:
     return optax.stateless(shorten)
 
 
+def scale_by_share() -> optax.GradientTransformationExtraArgs:
+    """Multiplies an update by `share`, a number that comes with each step: it scales the learning rate of that step."""
+
+    def update(updates: Params, state: Any, params: Any = None, **told: Any) -> tuple[Params, Any]:
+        del params
+        return jax.tree.map(lambda x: told["share"] * x, updates), state
+
+    return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
 class AveragedState(NamedTuple):
     """What an averaged optimiser remembers."""
 
@@ -33,18 +43,19 @@ class AveragedState(NamedTuple):
     """How many are in the mean; 0: averaging has not begun."""
 
 
-def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     """The same updates, and beside them the mean of the parameters, from `begin_averaging` on.
 
     Polyak and Juditsky (1992); begun when validation says so, NT-ASGD: Merity et al. (2018), Regularizing and
     Optimizing LSTM Language Models, algorithm 1.
     """
+    optimizer = optax.with_extra_args_support(optimizer)
 
     def init(params: Params) -> AveragedState:
         return AveragedState(optimizer.init(params), jax.tree.map(jnp.copy, params), jnp.zeros((), jnp.int32))
 
-    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, AveragedState]:
-        updates, inner = optimizer.update(updates, state.inner, params)
+    def update(updates: Params, state: Any, params: Any = None, **told: Any) -> tuple[Params, AveragedState]:
+        updates, inner = optimizer.update(updates, state.inner, params, **told)
         begun = state.averaged > 0
         count = state.averaged + begun.astype(jnp.int32)
 
@@ -56,7 +67,7 @@ def averaged(optimizer: optax.GradientTransformation) -> optax.GradientTransform
         mean = jax.lax.cond(begun, moved, lambda mean, _: mean, state.mean, after)
         return updates, AveragedState(inner, mean, count)
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def begin_averaging(state: AveragedState, params: Params) -> AveragedState:

@@ -83,12 +83,14 @@ def activation_penalty(alpha: float, dropped: Float[Array, "T B H"]) -> Nats:
     return alpha * jnp.mean(dropped * dropped, axis=-1)
 
 
-def temporal_penalty(beta: float, h: Float[Array, "T B H"]) -> Nats:
+def temporal_penalty(beta: float, h: Float[Array, "T B H"], steps: Float[Array, ""] | None = None) -> Nats:
     """`β · mean (h_t - h_{t-1})²` over units and pairs of steps of the window, before dropout.
 
-    The same, equation 2. The first step, which has no pair, has none of it: the others have that much more.
+    The same, equation 2. The first step, which has no pair, has none of it: the others have that much more. `steps` is
+    how many count, if not all T.
     """
     T = len(h)
+    scale = beta * T / max(T - 1, 1) if steps is None else beta * steps / jnp.maximum(steps - 1, 1)
     change = h[1:] - h[:-1]
-    pairs = beta * T / max(T - 1, 1) * jnp.mean(change * change, axis=-1)
+    pairs = scale * jnp.mean(change * change, axis=-1)
     return jnp.concatenate([jnp.zeros((1, h.shape[1])), pairs])

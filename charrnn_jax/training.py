@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from charrnn_jax.cells import State
+from charrnn_jax.padding import steps_of
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.types import Array, Bool, Float, Int, Nats, Params
 
@@ -57,19 +58,23 @@ def make_train_step(
     key: Array,
     drop_state: float = 0.0,
     spread: Callable[[Gradient], Gradient] = lambda gradient_of: gradient_of,
+    usual: int | None = None,
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
     """A step of truncated back-propagation through time: the gradient stops where the window starts.
 
     Step n draws from `fold_in(key, n)`: its dropout, and the streams that start from the zero state. `spread` has the
-    gradient worked out by several devices (`parallel.spread_gradient`).
+    gradient worked out by several devices (`parallel.spread_gradient`). With `usual`, windows have lengths of their own
+    (`text.windows`): the optimiser is told what share of the usual one each has (`optimisers.scale_by_share`).
     """
+    optimizer = optax.with_extra_args_support(optimizer)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        gradient_of = spread(make_gradient(score, batch.weights.size, drop_state))
+        gradient_of = spread(make_gradient(score, batch.weights.shape[1], drop_state, usual is not None))
         step_key = jax.random.fold_in(key, state.step)
         gradient, (total, scored), carry = gradient_of(state.params, state.carry, batch, step_key)
+        told = {} if usual is None else {"share": steps_of(batch.inputs) / usual}
         with jax.numpy_dtype_promotion("standard"):  # Optax mixes its integer step count with floats
-            updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+            updates, opt_state = optimizer.update(gradient, state.opt_state, state.params, **told)
         params = optax.apply_updates(state.params, updates)
         carry = reset_where(~jnp.isfinite(total), carry)  # or it would spoil every window after this one
         metrics = Metrics(total / scored, optax.tree.norm(gradient))
@@ -78,13 +83,13 @@ def make_train_step(
     return train_step
 
 
-def make_gradient(score: Score, tokens: int, drop_state: float) -> Gradient:
+def make_gradient(score: Score, streams: int, drop_state: float, drawn: bool = False) -> Gradient:
     """The gradient of one window.
 
-    The loss is the nats of the scored tokens over `tokens`, T·B, so that a token weighs as much in the last, padded
-    window of a pass as in any other. Streams start from the zero state with probability `drop_state` (Melis et al.,
-    2020, Mogrifier LSTM): without it a model hardly ever sees the zero state that evaluation and sampling start from,
-    and may never recover.
+    The loss is the nats of the scored tokens over all T·B of them, B = `streams`, so that a token weighs as much in the
+    last, padded window of a pass as in any other; where windows have lengths of their own, `drawn`, T is that length.
+    Streams start from the zero state with probability `drop_state` (Melis et al., 2020, Mogrifier LSTM): without it a
+    model hardly ever sees the zero state that evaluation and sampling start from, and may never recover.
     """
 
     def gradient_of(params: Params, carry: tuple[State, ...], batch: Batch, key: Array):
@@ -95,6 +100,7 @@ def make_gradient(score: Score, tokens: int, drop_state: float) -> Gradient:
         def loss(params: Params) -> tuple[Float[Array, ""], tuple[Float[Array, ""], tuple[State, ...]]]:
             carry, nats, *penalty = score(params, batch.inputs, batch.targets, before, score_key)
             total = jnp.sum(nats * batch.weights)
+            tokens = streams * (steps_of(batch.inputs) if drawn else len(batch.inputs))
             added = [jnp.sum(p * batch.weights) for p in penalty]
             return sum(added, total) / tokens, (total, carry)
 

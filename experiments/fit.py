@@ -15,7 +15,7 @@ from charrnn_jax.optimisers import begin_averaging, mean_or_last
 from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
-from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
+from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams, with_drawn_lengths
 from charrnn_jax.text.texts import Text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens
@@ -34,8 +34,10 @@ class Trainer:
         model = model.clone(cudnn=on_nvidia())
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
         self.streams = fold_streams(tokens.ids, tokenizer.start_id, schedule.batch_size, schedule.length)
+        if schedule.random_length:
+            self.streams = with_drawn_lengths(self.streams, seed, schedule.steps)
         self.chars_per_token = tokens.chars / len(tokens.ids)
-        self.chars_per_step = tokens.chars / self.streams.windows
+        self.chars_per_step = tokens.chars / self.streams.mean_windows
         params_key, dropout_key, _ = split_seed(seed)
         compiled, self.state = start_training(model, schedule, params_key, dropout_key)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
@@ -114,6 +116,7 @@ def start_training(
     """The jitted step of training, and the state before the first one: both spread over the devices there are."""
     first = jax.jit(partial(begin, model, schedule))  # one program: unjitted, every operation would be one of its own
     cost = penalised_score if model.rates.penalise else score
+    model = model.clone(padded=schedule.random_length)
     return spread_training(partial(cost, model), schedule, step_key, first(params_key))
 
 
@@ -124,7 +127,8 @@ def spread_training(
     mesh = mesh_of(jax.devices(), schedule.batch_size)
     state = place(state, mesh)
     spread = partial(spread_gradient, mesh=mesh)
-    train_step = make_train_step(nats_of, make_optimizer(schedule), step_key, schedule.drop_state, spread)
+    usual = schedule.length if schedule.random_length else None
+    train_step = make_train_step(nats_of, make_optimizer(schedule), step_key, schedule.drop_state, spread, usual)
     return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None)), state
 
 

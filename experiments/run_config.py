@@ -97,6 +97,8 @@ class Config:
     """B: streams read side by side."""
     length: int = 64
     """Tokens through which the gradient goes back."""
+    random_length: bool = False
+    """Draw that for every step, around this number or its half, and scale the learning rate with it."""
     optimizer: Optimizer = "adam"
     """The rule of an update."""
     squares: float = 0.99

@@ -6,7 +6,7 @@ from typing import Literal
 import optax
 
 from charrnn_jax.frozen import frozen
-from charrnn_jax.optimisers import averaged, clip_by_norm
+from charrnn_jax.optimisers import averaged, clip_by_norm, scale_by_share
 
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Decay = Literal["cosine", "linear", "steps", "none"]
@@ -23,6 +23,8 @@ class Schedule:
     length: int
     """T: the tokens through which the gradient goes back."""
     learning_rate: float
+    random_length: bool = False
+    """Whether T is drawn for each step, around this one, and the learning rate scaled with it."""
     warmup: int = 100
     decay: Decay = "cosine"
     """How the learning rate falls after the warm-up: to a fiftieth, or by steps."""
@@ -57,7 +59,8 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     }
     clip = (clip_by_norm if schedule.clip_by == "norm" else optax.clip)(schedule.clip)
     decayed = [optax.add_decayed_weights(schedule.weight_decay)] if schedule.weight_decay else []
-    optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer]())
+    scaled = [scale_by_share()] if schedule.random_length else []
+    optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer](), *scaled)
     if schedule.on_nonfinite == "skip":
         optimizer = optax.apply_if_finite(optimizer, 2**31 - 1)
     if schedule.freeze_vectors:

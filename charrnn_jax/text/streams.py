@@ -7,6 +7,8 @@ one window is the state at the start of the next, and `Batch.reset` says when it
 
 For evaluation, streams overlap: each but the first reads `burn_in` tokens that belong to the stream before it, and
 does not score them. They give it the state that it would have had in one single stream.
+
+For training, the windows may have lengths of their own (`windows`): those shorter than T are padded behind their end.
 """
 
 from typing import NamedTuple
@@ -16,6 +18,10 @@ from jaxtyping import Bool, Float32, Int32
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.tokens import Ids
+from charrnn_jax.text.windows import ROOM, Windows, draw_windows
+
+NO_TOKEN = -1
+"""The input in the padding of a window of drawn length."""
 
 
 class Batch(NamedTuple):
@@ -39,11 +45,18 @@ class Streams(NamedTuple):
     """T: the tokens of a window."""
     burn_in: int
     stream_length: int
+    drawn: Windows | None = None
+    """The window of each step, where their lengths are drawn; T is the most that one may have."""
 
     @property
     def windows(self) -> int:
-        """How many windows, and so batches, make one pass through the text."""
+        """How many windows of T tokens, and so batches, make one pass through the text."""
         return -(-self.stream_length // self.length)
+
+    @property
+    def mean_windows(self) -> float:
+        """How many windows make a pass: `windows` or, where their lengths are drawn, so many on average."""
+        return float(self.windows) if self.drawn is None else self.stream_length / float(self.drawn.length.mean())
 
 
 def fold_streams(ids: Ids, start_id: int, batch_size: int, length: int) -> Streams:
@@ -71,10 +84,27 @@ def _overlapping(ids: Ids, start_id: int, batch_size: int, length: int, burn_in:
     return Streams(ids, start_id, batch_size, length, burn_in, max(stream_length, burn_in + 1))
 
 
+def with_drawn_lengths(streams: Streams, seed: int, steps: int) -> Streams:
+    """The same streams, read for so many steps in windows of about T tokens (`draw_windows`)."""
+    drawn = draw_windows(seed, streams.stream_length, streams.length, steps)
+    return streams._replace(length=streams.length + ROOM, drawn=drawn)
+
+
 def batch_at(streams: Streams, n: int) -> Batch:
     """The batch of step `n`, counted over all passes through the text."""
-    window = n % streams.windows
-    within = np.arange(window * streams.length, (window + 1) * streams.length)[:, None]
+    if streams.drawn is None:
+        return _window(streams, n % streams.windows * streams.length)
+    batch = _window(streams, int(streams.drawn.begin[n]))
+    padding = np.arange(streams.length)[:, None] >= streams.drawn.length[n]
+    return batch._replace(
+        inputs=np.where(padding, np.int32(NO_TOKEN), batch.inputs),
+        weights=np.where(padding, np.float32(0), batch.weights),
+    )
+
+
+def _window(streams: Streams, begin: int) -> Batch:
+    """The T tokens of every stream from that one on."""
+    within = np.arange(begin, begin + streams.length)[:, None]
     stream = np.arange(streams.batch_size)[None, :]
     target = stream * (streams.stream_length - streams.burn_in) + within
     scored = (within < streams.stream_length) & (target < len(streams.ids))
@@ -85,5 +115,5 @@ def batch_at(streams: Streams, n: int) -> Batch:
         inputs=np.where(target == 0, np.int32(streams.start_id), before),
         targets=streams.ids[np.clip(target, 0, last)].astype(np.int32),
         weights=scored.astype(np.float32),
-        reset=np.array(window == 0),
+        reset=np.array(begin == 0),
     )

@@ -2,7 +2,8 @@
 
 Hardware: one GPU. Published: 1.232 bits per character on test. Obtained: not run.
 
-Windows have 200 tokens each: the authors draw their length anew for every step, which this recipe does not do yet.
+The length of each window is drawn, as in the authors' code, 194 bytes on average: all passes that are counted here are
+passes on average.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from experiments.published import Published
 from experiments.recipes import awd_ptb_char
 
-PASS = 3516  # windows of 200 bytes, in 128 streams of 90,000,000
+PASS = 3615  # windows of about 200 bytes, on average, in 128 streams of 90,000,000
 
 PUBLISHED = Published("bits_per_char", 1.232)
 RECIPE = replace(

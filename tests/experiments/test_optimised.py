@@ -75,6 +75,18 @@ def test_other_layers_and_softmaxes_are_trained_scored_and_written_with(tmp_path
     assert "continuous cache" in capsys.readouterr().out
 
 
+def test_a_run_of_random_lengths_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
+    """Stopped in its third pass through the text, of which a checkpoint knows the step and nothing else."""
+    changes = {"random_length": True, "batch_size": 64, "length": 24, "dropout": 0.2, "steps": 30, "points": 2}
+    main(config_of(text, tmp_path / "whole", **changes))
+    interrupt(monkeypatch, 25, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, tmp_path / "broken", **changes))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+
+
 def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, capsys):
     (tmp_path / "vectors.vec").write_text("2 8\ndays " + "0.5 " * 8 + "\nwalk " + "-0.25 " * 8 + "\n")
     changes = {"tokenizer": "word", "vectors": tmp_path / "vectors.vec", "freeze_vectors": True, "points": 2}
