@@ -1,12 +1,14 @@
 import gc
+import math
 import signal
 
 import jax
 import numpy as np
 import pytest
 
-from charrnn_jax.optimisers import AveragedState
+from charrnn_jax.optimisers import AveragedState, annealed
 from experiments.interruption import Interrupted
+from experiments.json_files import read_json
 from experiments.run_config import Config
 from experiments.run_folder import load_params, load_state, read_run
 from experiments.train import main
@@ -47,6 +49,27 @@ def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path
     differ = jax.tree.map(lambda mean, now: bool((mean != now).any()), state.opt_state.mean, state.params)
     assert all(jax.tree.leaves(differ))
     interrupt(monkeypatch, 15, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, tmp_path / "broken", **changes))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+
+
+def test_a_run_anneals_where_validation_is_no_better_and_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
+    """The rate is so high that validations get worse; stopped after it has fallen twice."""
+    changes = {"optimizer": "sgd", "learning_rate": 30.0, "decay": "anneal", "decay_by": 0.25, "warmup": 0}
+    main(config_of(text, tmp_path / "whole", **changes))
+    curve = read_json(tmp_path / "whole" / "results.json")["curve"]
+    expected, best = 30.0, math.inf
+    for line in curve:
+        assert line["learning_rate"] == expected
+        if line["valid_bits_per_char"] >= best:
+            expected /= 4
+        best = min(best, line["valid_bits_per_char"])
+    assert expected <= 30 / 4**2
+    assert annealed(load_state(read_run(tmp_path / "whole")).opt_state) == expected / 30
+    interrupt(monkeypatch, 19, signal.SIGTERM)
     with pytest.raises(Interrupted):
         main(config_of(text, tmp_path / "broken", **changes))
     monkeypatch.undo()
