@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from charrnn_jax.types import Array, Int, Params
+from charrnn_jax.types import Array, Float, Int, Params
 
 
 def clip_by_norm(limit: float) -> optax.GradientTransformation:
@@ -31,6 +31,45 @@ def scale_by_share() -> optax.GradientTransformationExtraArgs:
         return jax.tree.map(lambda x: told["share"] * x, updates), state
 
     return optax.GradientTransformationExtraArgs(optax.init_empty_state, update)
+
+
+class AnnealedState(NamedTuple):
+    """What is left of the learning rate."""
+
+    annealed: Float[Array, ""]
+
+
+def scale_by_annealing() -> optax.GradientTransformation:
+    """Multiplies updates by what `anneal` has left of the learning rate: part of the state, and so of a checkpoint."""
+
+    def init(params: Params) -> AnnealedState:
+        del params
+        return AnnealedState(jnp.ones(()))
+
+    def update(updates: Params, state: Any, params: Any = None) -> tuple[Params, AnnealedState]:
+        del params
+        return jax.tree.map(lambda x: state.annealed * x, updates), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def anneal(opt_state: optax.OptState, by: float) -> optax.OptState:
+    """The state of an optimiser with `scale_by_annealing` in it, whose learning rate is `by` times that of before."""
+    return optax.tree.set(opt_state, annealed=jnp.asarray(annealed(opt_state) * by, jnp.float32))
+
+
+def annealed(opt_state: optax.OptState) -> float:
+    """What is left of the learning rate of an optimiser: 1 for one that is never annealed."""
+    return float(optax.tree.get(opt_state, "annealed", 1.0))
+
+
+def should_anneal(before: Sequence[float], now: float) -> bool:
+    """Whether a validation is not better than the best before it, as one that is not a number never is.
+
+    pytorch/examples, word_language_model/main.py, which then divides the learning rate by 4 and goes on from the
+    parameters of now.
+    """
+    return bool(before) and not now < min(before)
 
 
 class AveragedState(NamedTuple):

@@ -11,7 +11,7 @@ from jax.stages import Wrapped
 from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
-from charrnn_jax.optimisers import begin_averaging, mean_or_last
+from charrnn_jax.optimisers import anneal, begin_averaging, mean_or_last
 from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
@@ -70,6 +70,11 @@ class Trainer:
         """From the next step on."""
         averaged: Any = self.state.opt_state
         self.goes_on_from(self.state._replace(opt_state=begin_averaging(averaged, self.state.params)))
+
+    def anneals(self) -> None:
+        """The learning rate, from the next step on."""
+        annealed = anneal(self.state.opt_state, self.schedule.decay_by)
+        self.goes_on_from(self.state._replace(opt_state=annealed))
 
 
 class Scorer:

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from charrnn_jax.errors import TrainingError
-from charrnn_jax.optimisers import should_average
+from charrnn_jax.optimisers import annealed, should_anneal, should_average
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokens import Tokens
 from experiments.fit import Trainer, write_samples
@@ -89,12 +89,20 @@ def _due(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: s
     if plan.has_line(step):
         journal.add(_line(trainer, journal, bits, sample))
     if plan.is_point(step):
-        patience = trainer.schedule.average_after
-        if patience and should_average(validations(journal.lines), patience):
-            trainer.begins_averaging()
+        _heed(trainer, journal)
         _show(journal.lines[-1], plan, label)
     if plan.has_checkpoint(step) or (said() and journal.saved != step):
         _save(trainer, journal, bits)
+
+
+def _heed(trainer: Trainer, journal: Journal) -> None:
+    """What the validation of the last line has training do."""
+    schedule, now = trainer.schedule, journal.lines[-1].valid_bits_per_char
+    if schedule.average_after and should_average(validations(journal.lines), schedule.average_after):
+        trainer.begins_averaging()
+    before = validations(journal.lines[:-1])
+    if schedule.decay == "anneal" and should_anneal(before, math.nan if now is None else now):
+        trainer.anneals()
 
 
 def _stop(said: Said) -> None:
@@ -128,7 +136,7 @@ def _line(trainer: Trainer, journal: Journal, bits: float | None, sample: str | 
         seconds=tally.seconds,
         nats=nats,
         bits_per_char=nats / math.log(2) / trainer.chars_per_token,
-        learning_rate=float(np.asarray(learning_rate(trainer.schedule)(step - 1))),
+        learning_rate=float(np.asarray(learning_rate(trainer.schedule)(step - 1))) * annealed(trainer.state.opt_state),
         grad_norm=grad_norm,
         chars_per_second=_speed(trainer, journal),
         skipped=tally.skipped,

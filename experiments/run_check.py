@@ -14,7 +14,7 @@ COUNTS += ("rounds", "rank", "components")
 COUNTS_FROM_ZERO = ("warmup", "average_after", "patience", "report_every", "save_every", "sample_chars")
 COUNTS_FROM_ZERO += ("samples",)
 SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
-SHARES += ("state_dropout", "zoneout_cell", "label_smoothing", "drop_state", "squares")
+SHARES += ("state_dropout", "zoneout_cell", "label_smoothing", "squares")
 WEIGHTS = ("weight_decay", "activation", "temporal_activation")
 ABOVE_ZERO = (*COUNTS, "learning_rate", "clip", "decay_by", "init_scale", "embed_scale")
 FORGETFUL = ("lstm", "capped_lstm")
@@ -31,6 +31,7 @@ def check(config: Config) -> None:
     for names, lowest, highest, said in (
         ((*COUNTS, *COUNTS_FROM_ZERO), 0, LARGEST, f"use 0 to {LARGEST}"),
         (SHARES, 0.0, math.nextafter(1.0, 0.0), "it must be at least 0 and below 1"),
+        (("drop_state",), 0.0, 1.0, "it must be at least 0 and at most 1"),
         (WEIGHTS, 0.0, 1e30, "it must be at least 0 and finite"),
     ):
         for name in names:

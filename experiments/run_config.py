@@ -106,11 +106,11 @@ class Config:
     learning_rate: float = 4e-3
     """Its peak. The loss is a mean over the tokens: for a paper's that is a sum over time, multiply by its T."""
     decay: Decay = "cosine"
-    """How the learning rate falls after the warm-up: to a fiftieth, by steps, or not at all."""
+    """How the learning rate falls after the warm-up: to a fiftieth, by steps, when validation says so, or never."""
     decay_at: tuple[int, ...] = ()
     """With steps: those from which on it is multiplied once more."""
     decay_by: float = 0.5
-    """With steps: by what."""
+    """With steps and anneal: by what."""
     warmup: int = 100
     """Steps in which the learning rate rises; at most a tenth of all."""
     weight_decay: float = 0.0

@@ -6,10 +6,10 @@ from typing import Literal
 import optax
 
 from charrnn_jax.frozen import frozen
-from charrnn_jax.optimisers import averaged, clip_by_norm, scale_by_share
+from charrnn_jax.optimisers import averaged, clip_by_norm, scale_by_annealing, scale_by_share
 
 Optimizer = Literal["adam", "rmsprop", "sgd"]
-Decay = Literal["cosine", "linear", "steps", "none"]
+Decay = Literal["cosine", "linear", "steps", "anneal", "none"]
 ClipBy = Literal["norm", "value"]
 OnNonfinite = Literal["stop", "skip"]
 
@@ -27,7 +27,7 @@ class Schedule:
     """Whether T is drawn for each step, around this one, and the learning rate scaled with it."""
     warmup: int = 100
     decay: Decay = "cosine"
-    """How the learning rate falls after the warm-up: to a fiftieth, or by steps."""
+    """How the learning rate falls after the warm-up: to a fiftieth, by steps, or when validation says so."""
     decay_at: tuple[int, ...] = ()
     """The steps from which on it is multiplied once more by `decay_by`."""
     decay_by: float = 0.5
@@ -59,8 +59,9 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     }
     clip = (clip_by_norm if schedule.clip_by == "norm" else optax.clip)(schedule.clip)
     decayed = [optax.add_decayed_weights(schedule.weight_decay)] if schedule.weight_decay else []
-    scaled = [scale_by_share()] if schedule.random_length else []
-    optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer](), *scaled)
+    shared = [scale_by_share()] if schedule.random_length else []
+    annealing = [scale_by_annealing()] if schedule.decay == "anneal" else []
+    optimizer = optax.chain(clip, *decayed, rules[schedule.optimizer](), *shared, *annealing)
     if schedule.on_nonfinite == "skip":
         optimizer = optax.apply_if_finite(optimizer, 2**31 - 1)
     if schedule.freeze_vectors:
@@ -69,7 +70,7 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
 
 
 def learning_rate(schedule: Schedule) -> optax.Schedule:
-    """By step: it rises from zero, then falls."""
+    """By step: it rises from zero, then falls, if not by annealing."""
     steps, peak = max(schedule.steps, 2), schedule.learning_rate
     warmup = min(schedule.warmup, max(1, schedule.steps // 10))
     if schedule.decay == "cosine":

@@ -6,7 +6,17 @@ import numpy as np
 import optax
 import pytest
 
-from charrnn_jax.optimisers import averaged, begin_averaging, clip_by_norm, mean_or_last, should_average
+from charrnn_jax.optimisers import (
+    anneal,
+    annealed,
+    averaged,
+    begin_averaging,
+    clip_by_norm,
+    mean_or_last,
+    scale_by_annealing,
+    should_anneal,
+    should_average,
+)
 
 PARAMS = {"a": jnp.array([1.0, -2.0]), "b": jnp.array([[3.0]])}
 GRADIENT = {"a": jnp.array([3.0, 0.0]), "b": jnp.array([[4.0]])}
@@ -72,3 +82,31 @@ def test_averaging_goes_on_when_it_is_begun_again():
 )
 def test_the_trigger_looks_past_the_last_validations(valid, patience, triggered):
     assert should_average(valid, patience) == triggered
+
+
+def test_the_rate_is_divided_where_a_validation_is_not_better_than_the_best_so_far():
+    """By hand: of 9 8 8 7 7.5 nan 6.9 6.9 bits, the third, fifth, sixth and last are not."""
+    valid, rates = [9.0, 8.0, 8.0, 7.0, 7.5, float("nan"), 6.9, 6.9], []
+    optimizer = optax.chain(optax.sgd(20.0), scale_by_annealing())
+    state, update = optimizer.init(PARAMS), jax.jit(optimizer.update)
+    for n, now in enumerate(valid):
+        if should_anneal([v for v in valid[:n] if v == v], now):
+            state = anneal(state, 0.25)
+        updates, state = update(GRADIENT, state, PARAMS)
+        rates.append(float(-updates["a"][0] / GRADIENT["a"][0]))
+        assert rates[-1] == 20 * annealed(state)
+    assert rates == [20, 20, 5, 5, 1.25, 0.3125, 0.3125, 0.078125]
+    assert update._cache_size() == 1
+
+
+@pytest.mark.parametrize("wrap", [averaged, lambda inner: optax.apply_if_finite(inner, 9)])
+def test_annealing_reaches_into_an_optimiser_and_leaves_the_rest_of_it(wrap):
+    optimizer = wrap(optax.chain(optax.adam(0.1), scale_by_annealing()))
+    before = optimizer.init(PARAMS)
+    after = anneal(anneal(before, 0.5), 0.5)
+    assert (annealed(before), annealed(after)) == (1, 0.25)
+    jax.tree.map(np.testing.assert_array_equal, anneal(after, 4.0), before)
+
+
+def test_an_optimiser_without_annealing_has_all_of_its_rate():
+    assert annealed(optax.sgd(0.1).init(PARAMS)) == 1

@@ -29,5 +29,6 @@ RECIPE = replace(
     decay_at=(25 * PASS, 35 * PASS),
     steps=50 * PASS,
     points=50,
+    patience=50,  # it never ends the run: the best validation is scored
     out=Path("runs/awd_enwik8"),
 )

@@ -40,5 +40,6 @@ RECIPE = Config(
     drop_state=0.0,
     steps=500 * PASS,
     points=500,
+    patience=500,  # it never ends the run: the best validation is scored
     out=Path("runs/awd_ptb_char"),
 )

@@ -43,5 +43,6 @@ RECIPE = Config(
     drop_state=0.01,
     steps=200_000,
     points=1_000,
+    patience=1_000,  # it never ends the run: the best validation is scored
     out=Path("runs/mogrifier_ptb"),
 )

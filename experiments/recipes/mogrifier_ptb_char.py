@@ -28,5 +28,6 @@ RECIPE = replace(
     weight_decay=2.6e-4,
     steps=100_000,
     points=500,
+    patience=500,  # it never ends the run: the best validation is scored
     out=Path("runs/mogrifier_ptb_char"),
 )

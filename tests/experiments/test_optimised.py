@@ -1,4 +1,5 @@
 import gc
+import math
 import signal
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from charrnn_jax.optimisers import AveragedState
+from charrnn_jax.optimisers import AveragedState, annealed
 from experiments import evaluate, sample
 from experiments.interruption import Interrupted
 from experiments.json_files import read_json
@@ -73,6 +74,27 @@ def test_other_layers_and_softmaxes_are_trained_scored_and_written_with(tmp_path
     evaluate.main(evaluate.Config(text=Path(text), run=tmp_path / "run", cache=8))
     sample.main(sample.Config(run=tmp_path / "run", tokens=20))
     assert "continuous cache" in capsys.readouterr().out
+
+
+def test_a_run_anneals_where_validation_is_no_better_and_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
+    """The rate is so high that validations get worse; stopped after it has fallen twice."""
+    changes = {"optimizer": "sgd", "learning_rate": 30.0, "decay": "anneal", "decay_by": 0.25, "warmup": 0}
+    main(config_of(text, tmp_path / "whole", **changes))
+    curve = read_json(tmp_path / "whole" / "results.json")["curve"]
+    expected, best = 30.0, math.inf
+    for line in curve:
+        assert line["learning_rate"] == expected
+        if line["valid_bits_per_char"] >= best:
+            expected /= 4
+        best = min(best, line["valid_bits_per_char"])
+    assert expected <= 30 / 4**2
+    assert annealed(load_state(read_run(tmp_path / "whole")).opt_state) == expected / 30
+    interrupt(monkeypatch, 19, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, tmp_path / "broken", **changes))
+    monkeypatch.undo()
+    main(Config(resume=tmp_path / "broken"))
+    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
 
 
 def test_a_run_of_random_lengths_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
