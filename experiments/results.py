@@ -67,6 +67,9 @@ def _figures(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     published: Published = module_of(name).PUBLISHED
     unit, split = published.unit, published.split
     obtained = _spread([run["scores"][split][unit] for run in runs], 2 if unit.startswith("perplexity") else 4)
+    if runs and split == "valid":  # what is said of programs that keep their best checkpoint
+        lowest = [math.log(2) * min(point["valid_bits_per_char"] for point in run["curve"]) for run in runs]
+        obtained += f"; the lowest on the way {_spread(lowest, 4)}"
     stated = "none found" if published.figure is None else f"{published.figure:g}"
     return name, module_of(name).RECIPE.corpus, f"{UNITS[unit]}, {split}", stated, obtained
 

@@ -35,6 +35,15 @@ def test_several_seeds_are_a_mean_and_a_range_beside_the_published_figure(lines)
     assert "    python -m experiments.train --recipe zaremba_small --seed 1" in lines
 
 
+def test_a_figure_of_validation_comes_with_the_lowest_on_the_way(tmp_path):
+    run = run_of(0, 4.0, 10)
+    points = [{"seconds": 60.0 * n, "valid_bits_per_char": bits} for n, bits in enumerate((3.0, 2.0, 2.5))]
+    run |= {"scores": {"valid": {"nats_per_token": 1.75}}, "curve": points, "corpus": {"name": "tinyshakespeare-rows"}}
+    write_json(tmp_path / "char_rnn_2x128-seed0.json", run)
+    main(Config(tmp_path, tmp_path / "page.md"))
+    assert "| none found | 1.7500; the lowest on the way 1.3863 |" in (tmp_path / "page.md").read_text()
+
+
 def test_what_was_not_run_says_so(lines):
     assert "| zaremba_large | ptb | perplexity per token, test | 78.4 | not run |" in lines
     assert sum(line.endswith("| not run |") for line in lines) == len(NAMES) - 1
