@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import flax.linen as nn
 import jax.numpy as jnp
 
+from charrnn_jax import sharded_vocabulary as sharded
 from charrnn_jax.cells import CELLS, State
 from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.embedding import embed_lookup, embed_one_hot, fold
@@ -35,6 +36,7 @@ class LanguageModel(nn.Module):
     `precision` is that of the operands of every product; parameters, sums, state and softmax are float32 whatever it
     is. `cudnn` has an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over
     more than one step. `initial` has other initial values than those that the parts draw of their own.
+    With `shards` above 1 it is the model as one of so many devices has it (`sharded_vocabulary`), inside `shard_map`.
     """
 
     vocab_size: int
@@ -49,10 +51,11 @@ class LanguageModel(nn.Module):
     precision: Precision = "float32"
     cudnn: bool = False
     initial: Initial = Initial()
+    shards: int = 1
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
-        V, E = self.vocab_size, self.embed_size
+        V, E = sharded.rows_of_shard(self.vocab_size, self.shards), self.embed_size
         if self.tied and (self.input_mode == "direct" or (self.num_layers == 1 and self.hidden_size != E)):
             raise ValueError("tied weights need an embedding layer, and a single layer embed_size equal to hidden_size")
         if self.input_mode != "direct":
@@ -93,14 +96,14 @@ class LanguageModel(nn.Module):
     ) -> tuple[tuple[State, ...], Nats]:
         """The state after the last id, and the nats that each target costs."""
         state, h = self(ids, state, key)
-        return state, token_nats(self.output, h, targets, self.precision)
+        return state, self._nats(h, targets)
 
     def penalised_score(
         self, ids: Ids, targets: Ids, state: tuple[State, ...], key: Array
     ) -> tuple[tuple[State, ...], Nats, Nats]:
         """As `score`, and what the rates add to the loss of each target."""
         states, raw, h = self._run(ids, state, key)
-        nats = token_nats(self.output, h, targets, self.precision)
+        nats = self._nats(h, targets)
         return states, nats, penalty(self.rates, self.output, raw, h, targets)
 
     def _run(self, ids: Ids, state: tuple[State, ...], key: Array | None) -> tuple[tuple[State, ...], Array, Array]:
@@ -113,6 +116,11 @@ class LanguageModel(nn.Module):
             states.append(last)
         return tuple(states), h, drawn.drop(self.num_layers, h)
 
+    def _nats(self, h: Float[Array, "T B H"], targets: Ids) -> Nats:
+        if self.shards == 1:
+            return token_nats(self.output, h, targets, self.precision)
+        return sharded.token_nats(self.output, h, targets, self.vocab_size, self.precision)
+
     @property
     def dropouts(self) -> tuple[float, ...]:
         """The rate of each connection, from that into the first layer to that out of the last."""
@@ -124,6 +132,9 @@ class LanguageModel(nn.Module):
         first = self.layers[0]
         if self.input_mode == "direct":
             return self._recurrence(0, embed_lookup(first.W, ids) + first.b[None, None, :], state, drawn)
+        if self.shards > 1:
+            table = drawn.of_shard().embedding(self.table)
+            return self._layer(0, drawn.drop(0, sharded.embed_lookup(table, ids, self.vocab_size)), state, drawn)
         table = drawn.embedding(self.table)
         if self.folds(*ids.shape):
             folded = fold(table, first.W, first.b, self.precision)
