@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.products import Precision, product, product_of_transposed, product_with_transposed
-from charrnn_jax.types import Array, Float, Ids, Nats
+from charrnn_jax.types import Array, Float, Ids, Int, Nats
 
 LOGITS = 2**24
 """As many logits as may be in memory at once: 64 MiB in float32."""
@@ -19,6 +19,15 @@ class Output(NamedTuple):
 
     W: Float[Array, "H V"]
     b: Float[Array, "V"]
+
+
+class Scored(NamedTuple):
+    """Of each of N tokens: its nats are the normaliser less the logit of its target."""
+
+    normaliser: Float[Array, "N"]
+    """`log Σ exp(logits)`."""
+    at_target: Float[Array, "N"]
+    """NaN for a target outside `[0, V)`."""
 
 
 def linear(output: Output, h: Float[Array, "... H"], precision: Precision = "float32") -> Float[Array, "... V"]:
@@ -49,16 +58,27 @@ def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precisi
     Equal to `cross_entropy(linear(output, h), targets)`, with a gradient of its own: the exponentials of the forward
     pass, divided by their sums, are the probabilities that the gradient needs.
     """
-    nats: Array = _full(precision, output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
-    return nats.reshape(targets.shape)
+    return _nats(partial(_full, precision), output, h, targets)
+
+
+def _nats(scored: Callable[..., Scored], output: Output, h: Array, targets: Array) -> Array:
+    normaliser, at_target = scored(output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
+    return (normaliser - at_target).reshape(targets.shape)
 
 
 def token_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
     """Nats per token: through the full softmax where its logits are few, else chunk by chunk."""
+    return _nats(partial(score_targets, precision=precision), output, h, targets)
+
+
+def score_targets(
+    output: Output, h: Float[Array, "N H"], targets: Int[Array, "N"], precision: Precision = "float32"
+) -> Scored:
+    """What the nats of `token_nats` are the difference of, each with its gradient."""
     tokens, V = targets.size, output.b.shape[0]
     if goes_by_chunks(tokens, V):
-        return chunked_softmax_nats(output, h, targets, max(1, LOGITS // tokens), precision)
-    return softmax_nats(output, h, targets, precision)
+        return _chunked(max(1, LOGITS // tokens), precision, output, h, targets)
+    return _full(precision, output, h, targets)
 
 
 def goes_by_chunks(tokens: int, vocab_size: int) -> bool:
@@ -75,12 +95,11 @@ def chunked_softmax_nats(
     Online normalizer calculation for softmax, algorithm 3). Backward, a chunk's logits are worked out again: a third
     more products, and no array of T·B·V.
     """
-    nats: Array = _chunked(chunk, precision, output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
-    return nats.reshape(targets.shape)
+    return _nats(partial(_chunked, chunk, precision), output, h, targets)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _full(precision: Precision, output: Output, h: Array, targets: Array) -> Array:
+def _full(precision: Precision, output: Output, h: Array, targets: Array) -> Scored:
     return _full_forward(precision, output, h, targets)[0]
 
 
@@ -89,12 +108,13 @@ def _full_forward(precision: Precision, output: Output, h: Array, targets: Array
     largest = logits.max(axis=1)
     exponentials = jnp.exp(logits - largest[:, None])
     total = exponentials.sum(axis=1)
-    return largest + jnp.log(total) - _at_target(logits, targets), (output, h, targets, exponentials, total)
+    return Scored(largest + jnp.log(total), _at_target(logits, targets)), (output, h, targets, exponentials, total)
 
 
-def _full_backward(precision: Precision, remembered, d_nats: Array):
+def _full_backward(precision: Precision, remembered, d: Scored):
     output, h, targets, exponentials, total = remembered
-    d_logits = exponentials * (d_nats / total)[:, None] - jnp.where(_hits(targets, 0, exponentials), d_nats[:, None], 0)
+    hits = jnp.where(_hits(targets, 0, exponentials), d.at_target[:, None], 0)
+    d_logits = exponentials * (d.normaliser / total)[:, None] + hits
     d_output = Output(product_of_transposed(h, d_logits, precision), d_logits.sum(axis=0))
     return d_output, product_with_transposed(d_logits, output.W, precision), None
 
@@ -103,7 +123,7 @@ _full.defvjp(_full_forward, _full_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _chunked(chunk: int, precision: Precision, output: Output, h: Array, targets: Array) -> Array:
+def _chunked(chunk: int, precision: Precision, output: Output, h: Array, targets: Array) -> Scored:
     return _chunked_forward(chunk, precision, output, h, targets)[0]
 
 
@@ -141,17 +161,18 @@ def _chunked_forward(chunk: int, precision: Precision, output: Output, h: Array,
     start = jnp.full(N, -jnp.inf, h.dtype), jnp.zeros(N, h.dtype), jnp.full(N, jnp.nan, h.dtype)
     largest, total, at_target = _over_chunks(V, chunk, body, start)
     normaliser = largest + jnp.log(total)
-    return normaliser - at_target, (output, h, targets, normaliser)
+    return Scored(normaliser, at_target), (output, h, targets, normaliser)
 
 
-def _chunked_backward(chunk: int, precision: Precision, remembered, d_nats: Array):
+def _chunked_backward(chunk: int, precision: Precision, remembered, d: Scored):
     output, h, targets, normaliser = remembered
 
     def body(carry: tuple[Array, Output], start: Array | int, size: int) -> tuple[Array, Output]:
         dh, gradient = carry
         some = _slice(output, start, size)
         probability = jnp.exp(linear(some, h, precision) - normaliser[:, None])
-        d_logits = d_nats[:, None] * (probability - _hits(targets, start, probability).astype(h.dtype))
+        hits = jnp.where(_hits(targets, start, probability), d.at_target[:, None], 0)
+        d_logits = probability * d.normaliser[:, None] + hits
         dW = product_of_transposed(h, d_logits, precision)
         dW = jax.lax.dynamic_update_slice_in_dim(gradient.W, dW, start, axis=1)
         db = jax.lax.dynamic_update_slice_in_dim(gradient.b, d_logits.sum(axis=0), start, axis=0)

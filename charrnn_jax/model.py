@@ -1,11 +1,13 @@
 """The language model: it names parameters, and calls the functions of the other files."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import flax.linen as nn
 import jax.numpy as jnp
 
+from charrnn_jax import sharded_vocabulary as sharded
 from charrnn_jax.cells import State
 from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.embedding import embed_lookup, embed_one_hot
@@ -38,7 +40,8 @@ class LanguageModel(nn.Module):
     that of the operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has
     an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one
     step. `initial` has other initial values than those that the parts draw of their own. `padded` takes windows that
-    end before their array does (`padding`).
+    end before their array does (`padding`). With `shards` above 1 it is the model as one of so many devices has it
+    (`sharded_vocabulary`), inside `shard_map`.
     """
 
     vocab_size: int
@@ -57,10 +60,11 @@ class LanguageModel(nn.Module):
     softmax: Softmax = Softmax()
     sum_layers: bool = False
     padded: bool = False
+    shards: int = 1
 
     def setup(self) -> None:
         """Declares the parameters `embedding`, `layer_0` ... `layer_{L-1}` and `output`."""
-        V, E = self.vocab_size, self.embed_size
+        V, E = sharded.rows_of_shard(self.vocab_size, self.shards), self.embed_size
         if self.sum_layers and len(set(self.layer_sizes)) > 1:
             raise ValueError("layers whose outputs are added need as many units each: embed_size equal to hidden_size")
         if self.tied and (self.input_mode == "direct" or (self.num_layers == 1 and self.hidden_size != E)):
@@ -82,7 +86,10 @@ class LanguageModel(nn.Module):
     @property
     def output_layer(self) -> OutputLayer:
         """What the output layer is."""
-        return output_of(self.softmax, self.embed_size)
+        layer = output_of(self.softmax, self.embed_size)
+        if self.shards == 1:
+            return layer
+        return layer._replace(nats=partial(sharded.token_nats, vocab_size=self.vocab_size))
 
     @property
     def layer_sizes(self) -> tuple[int, ...]:
@@ -110,7 +117,7 @@ class LanguageModel(nn.Module):
         """What each target costs. With a key, an estimate of it where the output layer trains on one."""
         layer, params = self.output_layer, self.output_params()
         if key is None or layer.estimate is None:
-            return layer.nats(params, h, targets, self.precision)
+            return layer.nats(params, h, targets, precision=self.precision)
         return layer.estimate(params, h, targets, key=key, precision=self.precision)
 
     def step(self, ids: Ids, state: tuple[State, ...]) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
@@ -160,6 +167,9 @@ class LanguageModel(nn.Module):
     def _first_layer(self, ids: Ids, state: State, drawn: Noise) -> tuple[State, Float[Array, "T B H"]]:
         if self.input_mode == "direct":
             return self._recurrence(0, self._project(0, ids), state, drawn)
+        if self.shards > 1:
+            table = drawn.of_shard().embedding(self.table)
+            return self._layer(0, drawn.drop(0, sharded.embed_lookup(table, ids, self.vocab_size)), state, drawn)
         table = drawn.embedding(self.table)
         if self.folds(*ids.shape):
             rows = self._project(0, table[:, None, :])[:, 0]

@@ -19,6 +19,7 @@ from charrnn_jax.regularisation import (
     temporal_penalty,
     zoneout,
 )
+from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.types import Array, Bool, Float, Ids, Nats, Params
 
 RECURRENT = jax.tree_util.GetAttrKey("R")
@@ -100,6 +101,13 @@ class Noise(NamedTuple):
         if self.keys is None or self.rates.embedding_dropout == 0.0:
             return table
         return embedding_dropout(self.keys.embedding, self.rates.embedding_dropout, table)
+
+    def of_shard(self) -> "Noise":
+        """With rows of the embedding left out that are no other device's (`sharded_vocabulary`)."""
+        if self.keys is None:
+            return self
+        key = jax.random.fold_in(self.keys.embedding, jax.lax.axis_index(VOCAB))
+        return self._replace(keys=self.keys._replace(embedding=key))
 
     def weights(self, i: int, params: Params) -> Params:
         """Layer i as this window sees it."""

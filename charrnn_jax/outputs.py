@@ -1,6 +1,6 @@
 """The output layers that a model can have, behind one contract.
 
-    nats = nats(params, h, targets, precision)        logits = logits(params, h, precision)
+    nats = nats(params, h, targets)        logits = logits(params, h)
 
 Whatever the softmax, `nats` is exactly `-log softmax(logits)[target]`. To add one: write its file, and name it in
 `output_of`.
@@ -17,7 +17,7 @@ from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.mixture_of_softmaxes import Mixture, init_mixture, mixture_log_probs, mixture_nats
 from charrnn_jax.products import Precision
 from charrnn_jax.sampled_softmax import sampled_softmax_nats
-from charrnn_jax.types import Array, Float, Ids, Nats, Params
+from charrnn_jax.types import Array, Float, Nats, Params
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class OutputLayer(NamedTuple):
     with_weights: Callable[[Params, Float[Array, "E V"] | None], Params] | None
     """Its parameters with other weights, or with None for weights, which are then the embedding's; None if it has no
     weights of that shape."""
-    nats: Callable[[Params, Float[Array, "T B H"], Ids, Precision], Nats]
-    """`nats(params, h, targets, precision)` -> nats per token."""
+    nats: Callable[..., Nats]
+    """`nats(params, h, targets, precision=precision)` -> nats per token."""
     logits: Callable[[Params, Float[Array, "... H"], Precision], Float[Array, "... V"]]
     """`logits(params, h, precision)` -> the log-probabilities of every token, up to a constant for each h."""
     estimate: Callable[..., Nats] | None = None

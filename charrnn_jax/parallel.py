@@ -1,8 +1,10 @@
-"""The work of a step spread over devices: the streams of a batch, and the rows of what the optimiser remembers.
+"""The work of a step spread over devices: the streams of a batch, the vocabulary, and what the optimiser remembers.
 
-Each device reads its share of the streams and carries their recurrent state. Gradients are summed; of a large one
-each device receives its share of the rows and updates that share alone, with its share of the optimiser state, before
-the parameters are whole again on every device (Rajbhandari et al., 2020, ZeRO, section 5.1).
+Devices form a mesh of two axes. Along `data`, each reads its share of the streams and carries their recurrent state;
+gradients are summed; of a large one each device receives its share of the rows and updates that share alone, with its
+share of the optimiser state, before the parameters are whole again (Rajbhandari et al., 2020, ZeRO, section 5.1). Along
+`vocab`, each has its share of the rows of the embedding and of the columns of the output layer
+(`charrnn_jax.sharded_vocabulary`), and never those of another; what the optimiser remembers of them stays with them.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,80 +12,138 @@ from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import EvalState, Gradient, TrainState
 from charrnn_jax.types import Array, Params
 
-AXIS = "data"
+DATA = "data"
 LARGE = 2**20
 """Numbers in an array whose rows are worth sharing out."""
+AXIS_OF_VOCABULARY = {"embedding": 0, "rows": 0, "output": -1}
+"""Of the arrays of that name: parameters, what an optimiser remembers of them, and `frozen.FrozenState.rows`."""
 Step: TypeAlias = Callable
 State = TypeVar("State", TrainState, EvalState)
 
-WINDOW = P(None, AXIS)
-# In the order of the fields: the recurrent state and the windows are spread, all else is whole on every device.
-EVAL = EvalState._make([P(), P(AXIS)])
+WINDOW = P(None, DATA)
 BATCH = Batch._make([WINDOW, WINDOW, WINDOW, P()])
 
 
-def mesh_of(devices: Sequence[Any], batch_size: int) -> Mesh:
-    """As many of the devices as share the streams evenly."""
-    number = max(n for n in range(1, len(devices) + 1) if batch_size % n == 0)
-    return jax.make_mesh((number,), (AXIS,), (AxisType.Auto,), devices=devices[:number])
+def mesh_of(devices: Sequence[Any], batch_size: int, vocab: int = 1) -> Mesh:
+    """As many of the devices as share the streams evenly, `vocab` for each share."""
+    number = max(n for n in range(1, len(devices) // vocab + 1) if batch_size % n == 0)
+    axes, kinds = (DATA, VOCAB), (AxisType.Auto, AxisType.Auto)
+    return jax.make_mesh((number, vocab), axes, kinds, devices=devices[: number * vocab])
 
 
 def spread_gradient(gradient_of: Gradient, mesh: Mesh) -> Gradient:
     """The gradient of a batch from those of its streams, for `make_train_step`."""
 
-    def of_some_streams(params: Params, carry: Any, batch: Batch, key: Array):
-        key = jax.random.fold_in(key, jax.lax.axis_index(AXIS))
-        gradient, sums, carry = gradient_of(params, carry, batch, key)
-        return (*_sum((gradient, sums), mesh), carry)
-
     def of_all(params: Params, carry: Any, batch: Batch, key: Array):
-        ins, outs = (P(), P(AXIS), BATCH, P()), (_rows(params, mesh), P(), P(AXIS))
+        shares = _shared_out(params, mesh)
+
+        def of_some_streams(params: Params, carry: Any, batch: Batch, key: Array):
+            key = jax.random.fold_in(key, jax.lax.axis_index(DATA))  # the same on all devices that share a vocabulary
+            gradient, sums, carry = gradient_of(params, carry, batch, key)
+            return (*_sum((gradient, sums), (shares, (P(), P()))), carry)
+
+        ins, outs = (_split(params, mesh), P(DATA), BATCH, P()), (shares, P(), P(DATA))
         spread = jax.shard_map(of_some_streams, mesh=mesh, in_specs=ins, out_specs=outs, check_vma=False)
         return spread(params, carry, batch, key)
 
     return of_all
 
 
-def _sum(tree: Any, mesh: Mesh) -> Any:
-    """Over all devices: this device's rows of what is shared out, and the whole of the rest, summed as one vector."""
-    shared = jax.tree.map(lambda rows: rows != P(), _rows(tree, mesh))
+def _sum(tree: Any, specs: Any) -> Any:
+    """Over the devices of `data`: this one's rows of what is shared out, and the whole of the rest, as one vector."""
+    shared = jax.tree.map(lambda spec: DATA in jax.tree.leaves(tuple(spec)[:1]), specs)
     whole, restore = ravel_pytree(jax.tree.map(lambda x, shared: None if shared else x, tree, shared))
-    whole = restore(jax.lax.psum(whole, AXIS))
-    scatter = partial(jax.lax.psum_scatter, axis_name=AXIS, scatter_dimension=0, tiled=True)
+    whole = restore(jax.lax.psum(whole, DATA))
+    scatter = partial(jax.lax.psum_scatter, axis_name=DATA, scatter_dimension=0, tiled=True)
     return jax.tree.map(lambda x, shared, rest: scatter(x) if shared else rest, tree, shared, whole)
 
 
-def _rows(tree: Any, mesh: Mesh) -> Any:
-    """Which arrays are shared out by rows."""
+def _split(tree: Any, mesh: Mesh) -> Any:
+    """Where arrays are split by the vocabulary: nowhere on a mesh that does not split it."""
 
-    def shared(x: Array) -> P:
-        return P(AXIS) if x.size >= LARGE and x.shape[0] % mesh.size == 0 else P()
+    def spec(path: Any, x: Array) -> P:
+        axis = _axis_of_vocabulary(path)
+        return P() if axis is None or mesh.shape[VOCAB] == 1 else P(*[None] * (axis % x.ndim), VOCAB)
 
-    return jax.tree.map(shared, tree)
+    return jax.tree.map_with_path(spec, tree)
+
+
+def _shared_out(tree: Any, mesh: Mesh) -> Any:
+    """The same, and which arrays are shared out by rows over `data` as well."""
+
+    def spec(x: Array, split: P) -> P:
+        first, *rest = (*split, *[None] * (x.ndim - len(split))) or (None,)
+        parts = mesh.shape[DATA] * (mesh.shape[VOCAB] if first else 1)
+        return P((first, DATA) if first else DATA, *rest) if x.size >= LARGE and x.shape[0] % parts == 0 else split
+
+    return jax.tree.map(spec, tree, _split(tree, mesh))
+
+
+def _axis_of_vocabulary(path: Any) -> int | None:
+    """Of the array there, by the names on the way to it; None where it has no such axis."""
+    names = [getattr(key, "key", getattr(key, "name", None)) for key in path]
+    return next((AXIS_OF_VOCABULARY[name] for name in names if name in AXIS_OF_VOCABULARY), None)
 
 
 def spread_evaluation(eval_step: Step, mesh: Mesh) -> Step:
     """A step of `make_eval_step`, each device with its streams."""
-    return jax.shard_map(eval_step, mesh=mesh, in_specs=(EVAL, BATCH), out_specs=(EVAL, WINDOW), check_vma=False)
+
+    def of_all(state: EvalState, batch: Batch):
+        specs = EvalState(_split(state.params, mesh), P(DATA))  # type: ignore[arg-type]
+        spread = jax.shard_map(
+            eval_step, mesh=mesh, in_specs=(specs, BATCH), out_specs=(specs, WINDOW), check_vma=False
+        )
+        return spread(state, batch)
+
+    return of_all
 
 
 def layout(state: State, mesh: Mesh) -> State:
     """Where each array of a state is, before a step and after it."""
-    specs: Any = EVAL
+    params, carry = _split(state.params, mesh), jax.tree.map(lambda _: P(DATA), state.carry)
+    specs: Any = EvalState(params, carry)
     if isinstance(state, TrainState):
-        specs = TrainState._make([P(), P(), _rows(state.opt_state, mesh), P(AXIS)])
-    sharding = jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs)
-    return jax.tree.broadcast(sharding, state)
+        specs = TrainState(P(), params, _shared_out(state.opt_state, mesh), carry)  # type: ignore[arg-type]
+    return jax.tree.map(lambda spec: NamedSharding(mesh, spec), specs)
 
 
 def place(state: State, mesh: Mesh) -> State:
-    """The state on the devices that the steps expect it on."""
+    """The state on the devices that the steps expect it on, its vocabulary padded to equal shares."""
+    state = padded(state, mesh)
     return jax.device_put(state, layout(state, mesh))
+
+
+def padded(tree: Any, mesh: Mesh) -> Any:
+    """With rows of zeros behind the vocabulary, as many as its shares lack to be equal."""
+
+    def longer(path: Any, x: Any) -> Any:
+        axis = _axis_of_vocabulary(path)
+        if axis is None or not (missing := -x.shape[axis] % mesh.shape[VOCAB]):
+            return x
+        pad = np.pad if isinstance(x, np.ndarray) else jnp.pad  # what comes from a file may be too large for a device
+        return pad(x, [(0, missing if i == axis % x.ndim else 0) for i in range(x.ndim)])
+
+    return jax.tree.map_with_path(longer, tree)
+
+
+def whole(tree: Any, vocab_size: int) -> Any:
+    """The inverse of `place`: what is split by the vocabulary in NumPy arrays, without padding."""
+
+    def gathered(path: Any, x: Array) -> Array | np.ndarray:
+        axis = _axis_of_vocabulary(path)
+        if axis is None or x.sharding.is_fully_replicated:
+            return x
+        return np.take(np.asarray(x), np.arange(vocab_size), axis)
+
+    return jax.tree.map_with_path(gathered, tree)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # nothing that an earlier run compiled, nothing left behind
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="charrnn_jax-tests-")
 
