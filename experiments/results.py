@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from charrnn_jax.errors import InputError
 from experiments import process
-from experiments.json_files import read_json, write_whole
+from experiments.json_files import Shape, read_json, write_whole
 from experiments.published import UNITS, Published
 from experiments.recipes import NAMES, module_of
 from experiments.shell import console, run
@@ -29,6 +30,19 @@ Total bits are of the whole test text, and bits per character are those over its
 """
 HOW = "## How they were run\n"
 NOT_RUN = "not run"
+SCORE: Shape = {
+    "nats": float,
+    "chars": int,
+    **dict.fromkeys(UNITS, float),
+}
+SHAPE: Shape = {
+    "corpus": {"name": str},
+    "scores": {"valid": SCORE, "test": SCORE},
+    "curve": [{"seconds": float}],
+    "environment": {"devices": [str], "cores": int, "precision": str},
+    "command": str,
+}
+"""Of a run's results, what the page needs: a figure that was not finite is null there, and no result."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +56,17 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Writes the page."""
-    write_whole(config.page, page({name: runs_of(config.results, name) for name in NAMES}))
+    """Writes the page. Raises InputError where there are no results: a page without any is no one's wish."""
+    runs = {name: runs_of(config.results, name) for name in NAMES}
+    if not any(runs.values()):
+        raise InputError(f"{config.results} has no RECIPE-seedN.json of any recipe: give --results the folder that has")
+    write_whole(config.page, page(runs))
     console.print(f"wrote {config.page}")
 
 
 def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
     """The runs of a recipe, by seed."""
-    return [read_json(path) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
+    return [read_json(path, SHAPE) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
 
 
 def page(runs: dict[str, list[dict[str, Any]]]) -> str:

@@ -52,18 +52,21 @@ def _check_choices(config: Config) -> None:
 
 def _check_together(config: Config) -> None:
     """Values that are well by themselves, and not beside each other."""
-    numbers = (config.embed_size + config.hidden_size) * config.hidden_size
-    if max(config.layers, config.rounds, config.components) > MOST_PARTS or numbers > LARGEST // 4:
+    widest = max(4 * config.hidden_size, config.rank or 0)  # four blocks of columns, or one factor of a gate
+    latent = config.components * config.embed_size * config.hidden_size
+    numbers = max((config.embed_size + config.hidden_size) * widest, latent)
+    if max(config.layers, config.rounds, config.components) > MOST_PARTS or numbers > LARGEST:
         raise InputError("--hidden-size, --embed-size, --layers or another size is too large for any machine: use less")
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
     if config.sum_layers and config.tied and config.embed_size != config.hidden_size:
         raise InputError("--sum-layers adds layers of one size: with --tied use --embed-size equal to --hidden-size")
-    if config.embed_scale is not None and config.input_mode == "direct":
-        raise InputError("--embed-scale needs an embedding layer: use --input-mode lookup")
+    for name in ("embed_scale", "input_dropout", "embedding_dropout"):
+        if getattr(config, name) and config.input_mode == "direct":
+            raise InputError(f"{flag_of(name)} needs an embedding layer: use --input-mode lookup, or leave it out")
     if config.forget_bias is not None and (config.cell not in FORGETFUL or not math.isfinite(config.forget_bias)):
-        raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: leave it out")
+        raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: else it is None")
     rising = list(config.decay_at) == sorted(set(config.decay_at)) and all(0 < n <= LARGEST for n in config.decay_at)
     if bool(config.decay_at) != (config.decay == "steps") or not rising:
         raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises from above zero")
@@ -78,7 +81,8 @@ def _check_layers(config: Config) -> None:
     if config.cell in MOGRIFIED and config.input_mode == "direct":
         raise InputError("a Mogrifier gates its input, which has to be an embedding: use --input-mode lookup")
     if config.cell not in MOGRIFIED and (config.rounds, config.rank) != (Config.rounds, Config.rank):
-        raise InputError(f"--rounds and --rank are for a Mogrifier: use --cell {' or '.join(MOGRIFIED)}")
+        mogrifiers = " or ".join(MOGRIFIED)
+        raise InputError(f"--rounds and --rank are for --cell {mogrifiers}: else they are {Config.rounds} and None")
 
 
 def _check_softmax(config: Config) -> None:
@@ -109,4 +113,4 @@ def _check_vectors(config: Config) -> None:
     if config.vectors and config.init_from:
         raise InputError("--vectors and --init-from both say where to begin: use one of them")
     if config.freeze_vectors and (not config.vectors or config.average_after):
-        raise InputError("--freeze-vectors needs vectors to freeze, and no mean of them: use --vectors FILE alone")
+        raise InputError("--freeze-vectors needs --vectors FILE, and goes with no mean: leave --average-after out")

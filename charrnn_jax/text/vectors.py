@@ -145,7 +145,8 @@ def split(line: bytes, size: int) -> tuple[str, bytes]:
     line = line.rstrip(b" \r\n")
     *words, numbers = _before(line, size)
     if not words or (b" " in words[0] and NUMBER.fullmatch(words[0].rsplit(b" ", 1)[1])):
-        raise InputError(f"{line.count(b' ')} fields after the word, not {size}: use vectors as long as --embed-size")
+        found = f"{line.count(b' ')} fields after the word, not {size}"
+        raise InputError(f"{found}: use vectors as long as --embed-size, in text with single spaces")
     try:
         word = words[0].decode()
     except UnicodeDecodeError as error:

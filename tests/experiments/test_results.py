@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from charrnn_jax.errors import InputError
 from experiments.json_files import write_json
 from experiments.recipes import NAMES
 from experiments.results import Config, main, page, runs_of
@@ -11,9 +12,10 @@ ROOT = Path(__file__).parents[2]
 
 def run_of(seed, perplexity, minutes):
     score = {"nats": 1000.0, "chars": 442423, "bits_per_char": 1.25, "perplexity_per_token": perplexity}
+    score["nats_per_token"] = 4.7
     return {
         "corpus": {"name": "ptb"},
-        "scores": {"test": score},
+        "scores": {"valid": score, "test": score},
         "curve": [{"seconds": 1.0}, {"seconds": 60.0 * minutes}],
         "environment": {"devices": ["cpu:cpu"], "cores": 2, "precision": "float32", "commit": f"c0ffee{seed}"},
         "command": f"python -m experiments.train --recipe zaremba_small --seed {seed}",
@@ -51,6 +53,35 @@ def test_what_was_not_run_says_so(lines):
 
 def test_penn_treebank_is_in_total_bits_over_its_characters(lines):
     assert any(line.startswith("| zaremba_small | 1,443 (1,443 to 1,443; 2 seeds) | 442,423 |") for line in lines)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_without_results_the_page_stays_as_it_is(tmp_path, made):
+    folder, kept = tmp_path / "results", tmp_path / "page.md"
+    kept.write_text("figures")
+    if made:
+        folder.mkdir()
+    with pytest.raises(InputError, match=r"has no RECIPE-seedN\.json of any recipe: give --results"):
+        main(Config(folder, kept))
+    assert kept.read_text() == "figures"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"scores": {}}, "scores has no valid"),
+        ({"curve": []}, "curve is empty"),
+        (
+            {"scores": {split: dict.fromkeys(run_of(0, 1.0, 1)["scores"]["test"]) for split in ("valid", "test")}},
+            "nats is",
+        ),
+    ],
+)
+def test_a_result_that_is_none_is_named(tmp_path, changes, reason):
+    write_json(tmp_path / "zaremba_small-seed0.json", {**run_of(0, 114.0, 50), **changes})
+    with pytest.raises(InputError, match=rf"zaremba_small-seed0\.json is damaged \(.*{reason}"):
+        main(Config(tmp_path, tmp_path / "page.md"))
+    assert not (tmp_path / "page.md").exists()
 
 
 def test_the_page_is_that_of_the_results_in_the_repository():

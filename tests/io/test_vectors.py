@@ -149,6 +149,10 @@ GOOD = b"the 1 2 3\n"
         (GOOD + b"\n", "line 2: 0 fields after the word, not 3"),
         (GOOD + b" 1 2 3\n", "line 2: no word before the numbers"),
         (b"the 1 2 3 4 5\n", "line 1: 5 fields after the word, not 3: use vectors as long as --embed-size"),
+        (
+            b"the\t1\t2\t3\n",
+            "line 1: 0 fields after the word, not 3: use vectors as long as --embed-size, in text with",
+        ),
         (b"5 300\nthe 1 2 3\n", "line 1: vectors of 300 numbers, not 3: use --embed-size 300"),
         (b"3 3\nthe 1 2 3\n", "vectors in it: 1, and 3 by its first line"),
         (b"1 3\nthe 1 2 3\na 1 2 3\n", "vectors in it: 2, and 1 by its first line"),
