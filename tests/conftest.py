@@ -6,6 +6,7 @@ import tempfile
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"  # nothing that an earlier run compiled, nothing left behind
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # compiling is most of what the tests do
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="charrnn_jax-tests-")
 
 import jax
