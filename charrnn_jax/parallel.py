@@ -72,7 +72,7 @@ def _sum(tree: Any, specs: Any) -> Any:
 def _split(tree: Any, mesh: Mesh) -> Any:
     """Where arrays are split by the vocabulary: nowhere on a mesh that does not split it."""
 
-    def spec(path: Any, x: Array) -> P:
+    def spec(path: Any, x: Any) -> P:
         axis = _axis_of_vocabulary(path)
         return P() if axis is None or mesh.shape[VOCAB] == 1 else P(*[None] * (axis % x.ndim), VOCAB)
 
@@ -82,7 +82,7 @@ def _split(tree: Any, mesh: Mesh) -> Any:
 def _shared_out(tree: Any, mesh: Mesh) -> Any:
     """The same, and which arrays are shared out by rows over `data` as well."""
 
-    def spec(x: Array, split: P) -> P:
+    def spec(x: Any, split: P) -> P:
         first, *rest = (*split, *[None] * (x.ndim - len(split))) or (None,)
         parts = mesh.shape[DATA] * (mesh.shape[VOCAB] if first else 1)
         return P((first, DATA) if first else DATA, *rest) if x.size >= LARGE and x.shape[0] % parts == 0 else split

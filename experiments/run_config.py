@@ -77,6 +77,10 @@ class Config:
     """B: streams read side by side."""
     length: int = 64
     """Tokens through which the gradient goes back."""
+    accumulate: int = 1
+    """Read the streams in so many parts, one after another, for one update: it takes the memory of one part."""
+    mesh: str = ""
+    """How many devices share the streams, and the vocabulary, such as data=4,vocab=2; else all share the streams."""
     optimizer: Optimizer = "adam"
     """The rule of an update."""
     squares: float = 0.99

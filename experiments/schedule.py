@@ -23,6 +23,8 @@ class Schedule:
     length: int
     """T: the tokens through which the gradient goes back."""
     learning_rate: float
+    accumulate: int = 1
+    """The parts in which the streams of a batch are read, one after another."""
     warmup: int = 100
     decay: Decay = "cosine"
     """How the learning rate falls after the warm-up: to a fiftieth, or by steps."""
