@@ -14,7 +14,7 @@ from charrnn_jax.embedding import embed_lookup, embed_one_hot
 from charrnn_jax.initialisation import Initial, init_table, redrawn
 from charrnn_jax.mogrifier import Gating
 from charrnn_jax.noise import Noise, Rates, noise, penalty
-from charrnn_jax.outputs import OutputLayer, Softmax, output_of
+from charrnn_jax.outputs import OutputLayer, Softmax, output_of, tied_weights
 from charrnn_jax.padding import is_padding, steps_of
 from charrnn_jax.products import Precision
 from charrnn_jax.recurrences import Recurrence, recurrence_of
@@ -107,7 +107,9 @@ class LanguageModel(nn.Module):
     def output_params(self) -> Params:
         """The parameters of the output layer, with the table in it if it is tied."""
         with_weights = self.output_layer.with_weights
-        return with_weights(self.output, self.table.T) if self.tied and with_weights else self.output
+        if not self.tied or with_weights is None:
+            return self.output
+        return with_weights(self.output, tied_weights(self.table, self.precision))
 
     def logits(self, h: Float[Array, "T B H"]) -> Float[Array, "T B V"]:
         """The output layer: unnormalised log-probabilities of the next token."""

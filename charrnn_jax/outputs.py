@@ -15,7 +15,7 @@ from charrnn_jax.adaptive_softmax import adaptive_log_probs, adaptive_nats, init
 from charrnn_jax.initialisation import init_output
 from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.mixture_of_softmaxes import Mixture, init_mixture, mixture_log_probs, mixture_nats
-from charrnn_jax.products import Precision
+from charrnn_jax.products import Precision, transposed
 from charrnn_jax.sampled_softmax import sampled_softmax_nats
 from charrnn_jax.types import Array, Float, Nats, Params
 
@@ -52,6 +52,12 @@ class OutputLayer(NamedTuple):
         if self.with_weights is None:
             raise ValueError("an adaptive softmax has no weights that could be tied to the embedding")
         return self.with_weights(self.init_params(key, hidden_size, vocab_size), None)
+
+
+def tied_weights(table: Float[Array, "V E"], precision: Precision) -> Float[Array, "E V"]:
+    """The embedding as output weights. For bfloat16 it is written out: XLA has, on the CPU, no product in bfloat16 for
+    the gradient of a transposition that it took into the product."""
+    return transposed(table) if precision == "bfloat16" else table.T
 
 
 def _with_weights(params: Output, W: Float[Array, "E V"] | None) -> Output:

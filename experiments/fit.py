@@ -6,21 +6,32 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from jax.stages import Wrapped
 
+from charrnn_jax.accumulation import accumulated
 from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
 from charrnn_jax.optimisers import anneal, begin_averaging, mean_or_last
-from charrnn_jax.parallel import layout, mesh_of, place, spread_evaluation, spread_gradient
+from charrnn_jax.parallel import layout, padded, place, spread_evaluation, spread_gradient, whole
 from charrnn_jax.sampling import Filters, generate
+from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams, with_drawn_lengths
 from charrnn_jax.text.texts import Text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens
-from charrnn_jax.training import EvalState, TrainState, init_train_state, make_eval_step, make_train_step
+from charrnn_jax.training import (
+    EvalState,
+    Gradient,
+    TrainState,
+    init_train_state,
+    make_eval_step,
+    make_train_step,
+)
 from charrnn_jax.types import Array, Float, Params
+from experiments.meshes import EVENLY, Spread, mesh_for
 from experiments.process import on_nvidia
 from experiments.schedule import Schedule, make_optimizer
 
@@ -30,7 +41,15 @@ SCORED_STREAMS = 32
 class Trainer:
     """A model, its optimiser and its text, compiled: it has the train state, and takes it from step to step."""
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, tokens: Tokens, schedule: Schedule, seed: int):
+    def __init__(
+        self,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+        tokens: Tokens,
+        schedule: Schedule,
+        seed: int,
+        spread: Spread = EVENLY,
+    ):
         model = model.clone(cudnn=on_nvidia())
         self.model, self.tokenizer, self.schedule = model, tokenizer, schedule
         self.streams = fold_streams(tokens.ids, tokenizer.start_id, schedule.batch_size, schedule.length)
@@ -39,13 +58,19 @@ class Trainer:
         self.chars_per_token = tokens.chars / len(tokens.ids)
         self.chars_per_step = tokens.chars / self.streams.mean_windows
         params_key, dropout_key, _ = split_seed(seed)
-        compiled, self.state = start_training(model, schedule, params_key, dropout_key)
+        self.mesh = mesh_for(spread, schedule.batch_size // schedule.accumulate)
+        compiled, self.state = start_training(model, schedule, params_key, dropout_key, self.mesh)
         self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
-        self.scorer = Scorer(model, tokenizer)
+        self.scorer = Scorer(model, tokenizer, spread)
 
     def goes_on_from(self, state: TrainState) -> None:
         """Takes the place of the state of now."""
-        self.state = jax.device_put(state, jax.tree.map(lambda x: x.sharding, self.state))
+        self.state = place(state, self.mesh)
+
+    @property
+    def whole_state(self) -> TrainState:
+        """The state of now, however many devices it is spread over: what a checkpoint holds."""
+        return whole(self.state, self.model.vocab_size)
 
     def take_step(self, n: int) -> tuple[float, float]:
         """Step n: its nats per token, and the norm of its gradient."""
@@ -58,11 +83,16 @@ class Trainer:
 
     def evaluate(self, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
         """The score of a text under the parameters of now; calls `between` windows, which may raise."""
-        return self.scorer.score(self.params, tokens, between)
+        return self.scorer.score(self._found, tokens, between)
 
     @property
     def params(self) -> Params:
         """What training has found: the parameters of now or, once they are averaged, their mean."""
+        return whole(self._found, self.model.vocab_size)
+
+    @property
+    def _found(self) -> Params:
+        """The same, spread as they are trained."""
         found = mean_or_last(self.state.params, self.state.opt_state)
         return jax.tree.map(lambda x, now: jax.device_put(x, now.sharding), found, self.state.params)
 
@@ -80,9 +110,10 @@ class Trainer:
 class Scorer:
     """A model, compiled to say what each token of a text costs."""
 
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer):
-        self.model, self.start_id, self.mesh = model, tokenizer.start_id, mesh_of(jax.devices(), SCORED_STREAMS)
-        self.eval_step = jax.jit(spread_evaluation(make_eval_step(partial(score, model)), self.mesh))
+    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, spread: Spread = EVENLY):
+        self.model, self.start_id, self.mesh = model, tokenizer.start_id, mesh_for(spread, SCORED_STREAMS)
+        nats_of = partial(score, model.clone(shards=spread.vocab))
+        self.eval_step = jax.jit(spread_evaluation(make_eval_step(nats_of), self.mesh))
 
     def score(self, params: Params, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
         """The whole text, summed in double precision."""
@@ -116,25 +147,39 @@ def begin(model: LanguageModel, schedule: Schedule, key: Array) -> TrainState:
 
 
 def start_training(
-    model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array
+    model: LanguageModel, schedule: Schedule, params_key: Array, step_key: Array, mesh: Mesh | None = None
 ) -> tuple[Wrapped, TrainState]:
-    """The jitted step of training, and the state before the first one: both spread over the devices there are."""
-    first = jax.jit(partial(begin, model, schedule))  # one program: unjitted, every operation would be one of its own
+    """The jitted step of training, and the state before the first one: on that mesh, or over the devices there are."""
+    mesh = mesh or mesh_for(EVENLY, schedule.batch_size // schedule.accumulate)
+
+    def first(key: Array) -> TrainState:
+        return padded(begin(model, schedule, key), mesh)
+
+    where = layout(jax.eval_shape(first, params_key), mesh)
+    state = jax.jit(first, out_shardings=where)(params_key)  # no device ever has what is another's
     cost = penalised_score if model.rates.penalise else score
-    model = model.clone(padded=schedule.random_length)
-    return spread_training(partial(cost, model), schedule, step_key, first(params_key))
+    model = model.clone(padded=schedule.random_length, shards=mesh.shape[VOCAB])
+    return jit_training(partial(cost, model), schedule, step_key, state, mesh), state
 
 
 def spread_training(
     nats_of: Callable, schedule: Schedule, step_key: Array, state: TrainState
 ) -> tuple[Wrapped, TrainState]:
     """The jitted step of a `training.Score`, and the state before the first one: both spread over the devices."""
-    mesh = mesh_of(jax.devices(), schedule.batch_size)
+    mesh = mesh_for(EVENLY, schedule.batch_size // schedule.accumulate)
     state = place(state, mesh)
-    spread = partial(spread_gradient, mesh=mesh)
+    return jit_training(nats_of, schedule, step_key, state, mesh), state
+
+
+def jit_training(nats_of: Callable, schedule: Schedule, step_key: Array, state: TrainState, mesh: Mesh) -> Wrapped:
+    """The jitted step of a `training.Score` on a mesh, for states such as this one."""
+
+    def spread(gradient_of: Gradient) -> Gradient:
+        return spread_gradient(accumulated(gradient_of, schedule.accumulate), mesh)
+
     usual = schedule.length if schedule.random_length else None
     train_step = make_train_step(nats_of, make_optimizer(schedule), step_key, schedule.drop_state, spread, usual)
-    return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None)), state
+    return jax.jit(train_step, donate_argnums=0, out_shardings=(layout(state, mesh), None))
 
 
 def split_seed(seed: int) -> tuple[Array, Array, Array]:

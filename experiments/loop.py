@@ -34,7 +34,7 @@ def train(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: 
     reported = journal.lines[-1].step if journal.lines else 0
     with finishing_steps() as said, closing(journal), progress(label, step, plan.steps) as advance:
         if journal.saved is None:
-            journal.save(trainer.state)
+            journal.save(trainer.whole_state)
         for stop in plan.stops(step, reported):
             if plan.gives_up(validations(journal.lines)):
                 console.print(f"  {label}: no better validation in {plan.patience} points, training ends")
@@ -116,7 +116,7 @@ def _save(trainer: Trainer, journal: Journal, bits: float | None) -> None:
     if not math.isfinite(float(optax.tree.norm(trainer.state.params))):
         step = int(trainer.state.step)
         raise TrainingError(_advice(f"after step {step} the parameters are not finite", trainer, step - 1, journal))
-    journal.save(trainer.state, bits)
+    journal.save(trainer.whole_state, bits)
 
 
 def _sample(trainer: Trainer, chars: int, seed: int) -> str:

@@ -12,7 +12,7 @@ from experiments.shell import console
 
 def begin_with_vectors(path: Path, trainer: Trainer, text: Tokens) -> None:
     """Puts the vectors of a file into the embedding, freezes them where that is asked, and says how many there are."""
-    state = trainer.state
+    state = trainer.whole_state
     table, coverage = pretrained(state.params["embedding"], trainer.tokenizer, path)
     state = state._replace(params={**state.params, "embedding": table})
     if trainer.schedule.freeze_vectors:

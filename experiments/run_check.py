@@ -6,11 +6,12 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from charrnn_jax.errors import InputError
 from charrnn_jax.recurrences import MOGRIFIED
 from experiments.command_line import flag_of
+from experiments.meshes import spread_of
 from experiments.run_config import Config
 from experiments.shell import require_positive, require_seed
 
 COUNTS = ("pieces", "embed_size", "hidden_size", "layers", "steps", "batch_size", "length", "points", "keep")
-COUNTS += ("rounds", "rank", "components")
+COUNTS += ("rounds", "rank", "components", "accumulate")
 COUNTS_FROM_ZERO = ("warmup", "average_after", "patience", "report_every", "save_every", "sample_chars")
 COUNTS_FROM_ZERO += ("samples",)
 SHARES = ("dropout", "input_dropout", "hidden_dropout", "embedding_dropout", "weight_drop", "zoneout_hidden")
@@ -42,6 +43,7 @@ def check(config: Config) -> None:
     _check_layers(config)
     _check_softmax(config)
     _check_vectors(config)
+    _check_spread(config)
 
 
 def _check_choices(config: Config) -> None:
@@ -114,3 +116,15 @@ def _check_vectors(config: Config) -> None:
         raise InputError("--vectors and --init-from both say where to begin: use one of them")
     if config.freeze_vectors and (not config.vectors or config.average_after):
         raise InputError("--freeze-vectors needs --vectors FILE, and goes with no mean: leave --average-after out")
+
+
+def _check_spread(config: Config) -> None:
+    """Streams and vocabulary over devices, and streams over time."""
+    spread = spread_of(config.mesh)
+    shares = (spread.data or 1) * config.accumulate
+    if config.batch_size % shares:
+        flags = " times ".join(["--accumulate", *(["data of --mesh"] if spread.data else [])])
+        raise InputError(f"--batch-size is {config.batch_size} and must be a multiple of {shares}, {flags}")
+    plain = config.components == 1 and not config.cutoffs and not config.samples and not config.label_smoothing
+    if spread.vocab > 1 and (config.input_mode != "lookup" or not plain):
+        raise InputError("--mesh with a vocab is for --input-mode lookup and the plain softmax: use data alone")

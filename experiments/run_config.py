@@ -99,6 +99,10 @@ class Config:
     """Tokens through which the gradient goes back."""
     random_length: bool = False
     """Draw that for every step, around this number or its half, and scale the learning rate with it."""
+    accumulate: int = 1
+    """Read the streams in so many parts, one after another, for one update: it takes the memory of one part."""
+    mesh: str = ""
+    """How many devices share the streams, and the vocabulary, such as data=4,vocab=2; else all share the streams."""
     optimizer: Optimizer = "adam"
     """The rule of an update."""
     squares: float = 0.99

@@ -127,6 +127,9 @@ def _compare(before: dict[str, Any], now: dict[str, Any]) -> None:
     if before["devices"] != now["devices"]:
         said = f"the run had {before['devices']} as devices and has {now['devices']} now: it goes on, not bit for bit"
         console.print(f"  {said}", style="bold", soft_wrap=True)
+    if (mesh := before["config"]["mesh"]) != now["config"]["mesh"]:
+        had = f"--mesh {mesh}" if mesh else "no --mesh"
+        console.print(f"  the run had {had}: on another it goes on, not bit for bit", style="bold", soft_wrap=True)
 
 
 @contextmanager

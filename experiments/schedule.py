@@ -25,6 +25,8 @@ class Schedule:
     learning_rate: float
     random_length: bool = False
     """Whether T is drawn for each step, around this one, and the learning rate scaled with it."""
+    accumulate: int = 1
+    """The parts in which the streams of a batch are read, one after another."""
     warmup: int = 100
     decay: Decay = "cosine"
     """How the learning rate falls after the warm-up: to a fiftieth, by steps, or when validation says so."""

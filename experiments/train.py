@@ -27,6 +27,7 @@ from experiments.fit import Trainer, require_lossless
 from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
+from experiments.meshes import described, spread_of
 from experiments.pretrained import begin_with_vectors
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
@@ -80,7 +81,7 @@ def fresh(config: Config) -> Run:
     tokenizer = train_tokenizer(config.tokenizer, corpus.train, config.pieces)
     run = _prepared(config, corpus, corpus.sha256, tokenizer)
     if config.init_from:
-        run.trainer.goes_on_from(run.trainer.state._replace(params=_weights(config, tokenizer)))
+        run.trainer.goes_on_from(run.trainer.whole_state._replace(params=_weights(config, tokenizer)))
     if config.vectors:
         begin_with_vectors(config.vectors, run.trainer, run.tokens["train"])
     return run
@@ -91,7 +92,7 @@ def resumed(given: Config) -> Run:
     assert given.resume
     kept = read_run(given.resume) if steps(given.resume / "checkpoints") else None
     stored = kept.config if kept else read_config(given.resume / "config.json", Config, RESTORE)
-    config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard"})
+    config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard", "mesh"})
     check(config)
     if kept is None:
         return fresh(config)
@@ -109,7 +110,8 @@ def _prepared(config: Config, corpus: Corpus, sha256: str, tokenizer: Tokenizer,
     for split in ("train", "valid", "test"):
         require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
         tokens[split] = tokens_of(corpus, split, tokenizer, config.store_dir)
-    trainer = Trainer(model_of(config, tokenizer), tokenizer, tokens["train"], schedule_of(config), config.seed)
+    model, spread = model_of(config, tokenizer), spread_of(config.mesh)
+    trainer = Trainer(model, tokenizer, tokens["train"], schedule_of(config), config.seed, spread)
     return Run(config, corpus, sha256, tokens, trainer, kept)
 
 
@@ -118,7 +120,8 @@ def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
     model = trainer.model
     banner(f"Training on {corpus.name}", config.precision)
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
-    console.print(f"  {count_parameters(model).total:,} parameters; from step {int(trainer.state.step)}\n")
+    console.print(f"  {count_parameters(model).total:,} parameters, mesh {described(trainer.mesh)}")
+    console.print(f"  from step {int(trainer.state.step)}\n")
 
 
 def _weights(config: Config, tokenizer: Tokenizer) -> Any:

@@ -60,6 +60,19 @@ def test_a_sampled_softmax_is_an_estimate_in_training_alone_and_exact_with_all_t
     np.testing.assert_allclose(score(whole, params, IDS, TARGETS, init_state(model, B), key)[1], exact, atol=1e-5)
 
 
+def test_tied_weights_learn_in_bfloat16_what_they_learn_in_float32():
+    """Of a vocabulary so large that XLA takes its routines for large products."""
+    ids = jax.random.randint(jax.random.key(6), (24, 16), 0, 4_000)
+    exact = LanguageModel(4_000, 32, 32, tied=True)
+    params = init_params(exact, jax.random.key(7))
+
+    def gradient(model):
+        return jax.jit(jax.grad(lambda params: score(model, params, ids, ids, init_state(model, 16))[1].sum()))(params)
+
+    rough, wanted = gradient(exact.clone(precision="bfloat16"))["embedding"], gradient(exact)["embedding"]
+    assert np.linalg.norm(rough - wanted) <= 0.03 * np.linalg.norm(wanted)
+
+
 def test_weights_that_are_not_there_cannot_be_tied():
     with pytest.raises(ValueError, match="adaptive softmax has no weights"):
         init_params(model_of("adaptive", True), jax.random.key(0))

@@ -11,6 +11,7 @@ import numpy as np
 from charrnn_jax.errors import InputError
 from charrnn_jax.losses import chunked_softmax_nats, softmax_nats
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.outputs import tied_weights
 from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.streams import Batch
 from charrnn_jax.training import TrainState, init_train_state
@@ -101,8 +102,9 @@ def step_with(model: LanguageModel, softmax: Callable[..., Nats], T: int, B: int
     def nats_of(params: Params, ids: Ids, targets: Ids, carry: Any, key: Array) -> tuple[Any, Nats]:
         carry, h = _hidden(model, params, ids, carry, key)
         output = params["output"]
-        whole = output._replace(W=params["embedding"].T) if model.tied else output
-        return carry, softmax(whole, h, targets, precision=model.precision)
+        if model.tied:
+            output = output._replace(W=tied_weights(params["embedding"], model.precision))
+        return carry, softmax(output, h, targets, precision=model.precision)
 
     return compile_step(nats_of, model, T, B)
 

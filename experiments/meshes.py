@@ -1,0 +1,56 @@
+"""`--mesh data=4,vocab=2`: how many devices share the streams of a batch, and how many the vocabulary."""
+
+import re
+from typing import NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from charrnn_jax.errors import InputError
+from charrnn_jax.parallel import mesh_of
+
+FORM = "use such as --mesh data=4 or --mesh data=4,vocab=2"
+
+
+class Spread(NamedTuple):
+    """What the flag says; without one, the streams are spread over as many devices as share them evenly."""
+
+    data: int | None = None
+    vocab: int = 1
+
+    @property
+    def devices(self) -> int:
+        """The fewest it takes."""
+        return (self.data or 1) * self.vocab
+
+
+EVENLY = Spread()
+
+
+def spread_of(flag: str) -> Spread:
+    """What a value of the flag says. Raises InputError where it says nothing."""
+    given: dict[str, int] = {}
+    for word in flag.split(",") if flag else ():
+        said = re.fullmatch(r"(data|vocab)=([1-9][0-9]{0,5})", word, re.ASCII)
+        if not said or said[1] in given:
+            raise InputError(f"--mesh is {flag!r}: {FORM}")
+        given[said[1]] = int(said[2])
+    return Spread(**given)
+
+
+def mesh_for(spread: Spread, batch_size: int) -> Mesh:
+    """The devices for so many streams: no more than it says, and fewer where these share the streams evenly.
+
+    Raises InputError where there are fewer devices than it takes.
+    """
+    there = jax.devices()
+    if len(there) < spread.devices:
+        advice = f"a CPU is as many as XLA_FLAGS=--xla_force_host_platform_device_count={spread.devices} says"
+        there = f"there {'is' if len(there) == 1 else 'are'} {len(there)}"
+        raise InputError(f"--mesh takes {spread.devices} devices, and {there}: use a smaller one; {advice}")
+    return mesh_of(there[: spread.devices if spread.data else len(there)], batch_size, spread.vocab)
+
+
+def described(mesh: Mesh) -> str:
+    """For a banner: `data=4, vocab=2`."""
+    return ", ".join(f"{axis}={size}" for axis, size in mesh.shape.items())
