@@ -16,6 +16,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.initialisation import init_output, init_weights
 from charrnn_jax.losses import Output, linear, softmax_nats, token_nats, wide
 from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Nats
@@ -54,13 +55,9 @@ def init_adaptive(
     tails = []
     for i, (low, high) in enumerate(pairwise(bounds)):
         units = max(1, int(hidden_size // div_value ** (i + 1)))
-        P, W = _uniform(keys[2 * i], hidden_size, units), _uniform(keys[2 * i + 1], units, high - low)
+        P, W = init_weights(keys[2 * i], hidden_size, units), init_weights(keys[2 * i + 1], units, high - low)
         tails.append(Tail(P, W))
-    return Adaptive(Output(_uniform(head_key, hidden_size, head_size), jnp.zeros(head_size)), tuple(tails))
-
-
-def _uniform(key: Array, rows: int, columns: int) -> Array:
-    return jax.random.uniform(key, (rows, columns), minval=-(rows**-0.5), maxval=rows**-0.5)
+    return Adaptive(init_output(head_key, hidden_size, head_size), tuple(tails))
 
 
 def _bounds(params: Adaptive) -> list[int]:

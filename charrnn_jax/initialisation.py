@@ -18,11 +18,14 @@ def init_table(key: Array, vocab_size: int, embed_size: int) -> Float[Array, "V 
     return jax.random.normal(key, (vocab_size, embed_size))
 
 
+def init_weights(key: Array, rows: int, columns: int) -> Float[Array, "_ _"]:
+    """Uniform in ±1/√(rows), as in PyTorch."""
+    return jax.random.uniform(key, (rows, columns), minval=-(rows**-0.5), maxval=rows**-0.5)
+
+
 def init_output(key: Array, hidden_size: int, vocab_size: int) -> Output:
-    """Weights uniform in ±1/√H, as in PyTorch; no bias yet."""
-    scale = hidden_size**-0.5
-    W = jax.random.uniform(key, (hidden_size, vocab_size), minval=-scale, maxval=scale)
-    return Output(W, jnp.zeros(vocab_size))
+    """Weights uniform in ±1/√H; no bias yet."""
+    return Output(init_weights(key, hidden_size, vocab_size), jnp.zeros(vocab_size))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.initialisation import init_output, init_weights
 from charrnn_jax.losses import Output, linear, token_nats
 from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Nats
@@ -35,15 +36,11 @@ def init_mixture(key: Array, hidden_size: int, vocab_size: int, latent_size: int
     `latent_size` is E, the size of each `h_k`: with that of the embedding, the output weights may be tied to its table.
     """
     prior_key, latent_key, output_key = jax.random.split(key, 3)
-
-    def uniform(key: Array, rows: int, columns: int) -> Array:
-        return jax.random.uniform(key, (rows, columns), minval=-(rows**-0.5), maxval=rows**-0.5)
-
     columns = components * latent_size
     return Mixture(
-        prior=uniform(prior_key, hidden_size, components),
-        latent=Output(uniform(latent_key, hidden_size, columns), jnp.zeros(columns)),
-        output=Output(uniform(output_key, latent_size, vocab_size), jnp.zeros(vocab_size)),
+        prior=init_weights(prior_key, hidden_size, components),
+        latent=init_output(latent_key, hidden_size, columns),
+        output=init_output(output_key, latent_size, vocab_size),
     )
 
 

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import CELLS, Cell, LSTMState, sigmoid
 from charrnn_jax.embedding import one_hot
+from charrnn_jax.initialisation import init_weights
 from charrnn_jax.products import Precision, product
 from charrnn_jax.recurrence import Layer, init_layer, masked, mixed, recurrent
 from charrnn_jax.types import Array, Float, Ids
@@ -58,10 +59,8 @@ def init_params(key: Array, input_size: int, hidden_size: int, gating: Gating) -
 
 def _init_round(key: Array, rows: int, columns: int, rank: int | None) -> Round:
     shapes = [(rows, columns)] if rank is None else [(rows, rank), (rank, columns)]
-    factors = [
-        jax.random.uniform(factor_key, shape, minval=-(shape[0] ** -0.5), maxval=shape[0] ** -0.5)
-        for factor_key, shape in zip(jax.random.split(key, len(shapes)), shapes, strict=True)
-    ]
+    keys = jax.random.split(key, len(shapes))
+    factors = [init_weights(each, *shape) for each, shape in zip(keys, shapes, strict=True)]
     return Round(tuple(factors), jnp.zeros(columns))
 
 

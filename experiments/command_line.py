@@ -26,14 +26,9 @@ def read_command_line(config: type[Config], description: str, named: Callable[[s
     Raises InputError where they cannot be read.
     """
     program, said = " ".join(["python", "-m", module()]), io.StringIO()
-    default, (files, flags) = None, _values_of("--config", sys.argv[1:])
+    default, flags = _named(config, named)
     if named:
-        names, flags = _values_of("--recipe", flags)
         description += "\n\n--recipe NAME takes the values of a recipe; --list-recipes shows them."
-        for name in names:
-            default = named(name)
-    for file in files:
-        default = read_config(Path(file), config)
     try:
         with redirect_stderr(said):
             description += "\n\n--config FILE reruns the config.json that a run has written."
@@ -46,6 +41,17 @@ def read_command_line(config: type[Config], description: str, named: Callable[[s
         lines = re.sub("[╭╮╰╯│─]", " ", said.getvalue()).splitlines()
         error = re.split("Argument helptext|For full helptext", " ".join(lines[1:]))[0].strip(" .")
         raise InputError(f"{error}; see {program} --help") from None
+
+
+def _named(config: type[Config], named: Callable[[str], Config] | None) -> tuple[Config | None, list[str]]:
+    """The configuration of `--config` or `--recipe`, if there is one, and all other words of the command line."""
+    files, flags = _values_of("--config", sys.argv[1:])
+    names, flags = _values_of("--recipe", flags) if named else ([], flags)
+    if len(files) + len(names) > 1:
+        raise InputError("each --config and each --recipe has a value for everything: use one of them, and flags")
+    if names and named:
+        return named(names[0]), flags
+    return read_config(Path(files[0]), config) if files else None, flags
 
 
 def _values_of(flag: str, words: list[str]) -> tuple[list[str], list[str]]:
@@ -111,7 +117,7 @@ def continued(given: Config, stored: Config, free: Set[str]) -> Config:
     for field in fields(stored):  # type: ignore[arg-type]
         value = getattr(given, field.name)
         unsaid = value == field.default and field.name not in flags_given()
-        same = field.name == "out" and value and value.resolve() == folder.resolve()
+        same = field.name == "out" and value and (value.resolve() == folder.resolve() or "out" not in flags_given())
         if field.name == "resume" or unsaid or same or value == getattr(stored, field.name):
             continue
         if field.name not in free:

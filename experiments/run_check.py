@@ -22,6 +22,8 @@ FORGETFUL = ("lstm", "capped_lstm")
 QRNNS = ("qrnn", "qrnn_2")
 LARGEST = 2**31 - 1
 MOST_PARTS = 1000
+MOST_DRAWN = 10**7
+"""Steps whose windows are drawn in advance, and kept in memory."""
 
 
 def check(config: Config) -> None:
@@ -59,6 +61,10 @@ def _check_together(config: Config) -> None:
     numbers = max((config.embed_size + config.hidden_size) * widest, latent)
     if max(config.layers, config.rounds, config.components) > MOST_PARTS or numbers > LARGEST:
         raise InputError("--hidden-size, --embed-size, --layers or another size is too large for any machine: use less")
+    if config.random_length and config.steps > MOST_DRAWN:
+        raise InputError(
+            f"--random-length draws the windows of at most {MOST_DRAWN:,} steps: use fewer, or leave it out"
+        )
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")

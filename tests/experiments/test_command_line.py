@@ -4,7 +4,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from experiments.command_line import command_of, read_command_line
+import pytest
+
+from charrnn_jax.errors import InputError
+from experiments import run_config
+from experiments.command_line import command_of, continued, read_command_line, write_config
+from experiments.recipes import recipe
 from experiments.study.config import Config
 
 
@@ -13,3 +18,31 @@ def test_the_command_of_a_configuration_asks_for_it_again(monkeypatch):
     monkeypatch.setattr(sys, "argv", shlex.split(command_of(config))[2:])
     assert read_command_line(Config, "", None) == config
     assert "--chars" not in command_of(config)
+
+
+def read(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["train", *map(str, words)])
+    return read_command_line(run_config.Config, "", recipe)
+
+
+def test_a_recipe_or_a_file_has_the_values_that_no_flag_has(monkeypatch, tmp_path):
+    write_config(tmp_path / "config.json", recipe("awd_ptb"))
+    assert read(monkeypatch, "--recipe", "awd_ptb") == read(monkeypatch, "--config", tmp_path / "config.json")
+    changed = read(monkeypatch, "--recipe=zaremba_small", "--decay", "none", "--decay-at", "--forget-bias", "None")
+    assert (changed.decay, changed.decay_at, changed.forget_bias, changed.hidden_size) == ("none", (), None, 200)
+
+
+def test_of_two_recipes_or_a_recipe_and_a_file_neither_is_taken_silently(monkeypatch, tmp_path):
+    write_config(tmp_path / "config.json", recipe("awd_ptb"))
+    for second in (("--config", tmp_path / "config.json"), ("--recipe", "awd_ptb")):
+        with pytest.raises(InputError, match="use one of them"):
+            read(monkeypatch, "--recipe", "zaremba_small", *second)
+
+
+def test_a_recipe_run_in_a_folder_of_its_own_is_resumed_by_the_same_words(monkeypatch, tmp_path):
+    stored = read(monkeypatch, "--recipe", "zaremba_small", "--out", tmp_path)
+    given = read(monkeypatch, "--recipe", "zaremba_small", "--resume", tmp_path)
+    assert continued(given, stored, free=set()).out == tmp_path
+    given = read(monkeypatch, "--recipe", "zaremba_small", "--resume", tmp_path, "--out", tmp_path / "other")
+    with pytest.raises(InputError, match=r"--out .*other is not what the run"):
+        continued(given, stored, free=set())
