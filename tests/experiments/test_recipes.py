@@ -103,3 +103,28 @@ def test_zarembas_rate_is_halved_before_each_pass_from_the_sixth_on():
     by_pass = [float(rate(n * windows)) / 20 for n in range(13)]
     np.testing.assert_allclose(by_pass, [1] * 5 + [0.5**n for n in range(1, 9)], rtol=1e-6)
     assert float(rate(5 * windows - 1)) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "clip", "weight_decay"),
+    [
+        ("zaremba_small", 20, 5.0, 0.0),
+        ("zaremba_medium", 35, 5.0, 0.0),
+        ("zaremba_large", 35, 10.0, 0.0),
+        ("char_rnn_2x128", 50, 5.0, 0.0),
+        ("char_rnn_3x512", 50, 5.0, 0.0),
+        ("mogrifier_ptb", 70, 10.0, 2.5e-4),
+        ("mogrifier_ptb_char", 150, 10.0, 2.6e-4),
+    ],
+)
+def test_what_is_published_for_a_loss_summed_over_time_is_divided_by_it(name, length, clip, weight_decay):
+    config = recipe(name)
+    assert (config.length, config.clip * length) == (length, pytest.approx(clip))
+    assert config.weight_decay * length == pytest.approx(weight_decay)
+    assert config.optimizer != "sgd" or config.learning_rate == length
+
+
+def test_the_mogrifiers_masks_are_drawn_at_every_step_and_characters_have_output_weights_of_their_own():
+    words, chars = recipe("mogrifier_ptb"), recipe("mogrifier_ptb_char")
+    assert (words.locked, words.tied) == (False, True)
+    assert (chars.locked, chars.tied) == (False, False)
