@@ -42,6 +42,7 @@ def check(config: Config) -> None:
                 raise InputError(f"{flag_of(name)} is {given[name]}: {said}")
     _check_choices(config)
     _check_together(config)
+    _check_schedule(config)
     _check_layers(config)
     _check_softmax(config)
     _check_vectors(config)
@@ -61,10 +62,6 @@ def _check_together(config: Config) -> None:
     numbers = max((config.embed_size + config.hidden_size) * widest, latent)
     if max(config.layers, config.rounds, config.components) > MOST_PARTS or numbers > LARGEST:
         raise InputError("--hidden-size, --embed-size, --layers or another size is too large for any machine: use less")
-    if config.random_length and config.steps > MOST_DRAWN:
-        raise InputError(
-            f"--random-length draws the windows of at most {MOST_DRAWN:,} steps: use fewer, or leave it out"
-        )
     single = config.layers == 1 and config.embed_size != config.hidden_size
     if config.tied and (config.input_mode == "direct" or single):
         raise InputError("--tied needs an embedding layer: use --embed-size equal to --hidden-size, and not direct")
@@ -75,9 +72,15 @@ def _check_together(config: Config) -> None:
             raise InputError(f"{flag_of(name)} needs an embedding layer: use --input-mode lookup, or leave it out")
     if config.forget_bias is not None and (config.cell not in FORGETFUL or not math.isfinite(config.forget_bias)):
         raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: else it is None")
+
+
+def _check_schedule(config: Config) -> None:
+    """Steps that are planned before the first."""
+    if config.random_length and config.steps > MOST_DRAWN:
+        raise InputError(f"--random-length plans at most {MOST_DRAWN:,} steps ahead: use fewer, or leave it out")
     rising = list(config.decay_at) == sorted(set(config.decay_at)) and all(0 < n <= LARGEST for n in config.decay_at)
     if bool(config.decay_at) != (config.decay == "steps") or not rising:
-        raise InputError("--decay-at belongs to --decay steps, and is a list of steps that rises from above zero")
+        raise InputError("--decay-at is for --decay steps, which needs it, rising from above zero: else leave it empty")
 
 
 def _check_layers(config: Config) -> None:

@@ -46,7 +46,7 @@ DIRECT = {"input_mode": "direct"}
         ({"vectors": Path("v.vec"), "init_from": Path("run"), **WORDS}, "use one of them"),
         ({"freeze_vectors": True, **WORDS}, "--freeze-vectors needs --vectors FILE"),
         ({"freeze_vectors": True, "vectors": Path("v"), "average_after": 1, **WORDS}, "leave --average-after out"),
-        ({"random_length": True, "steps": 10**9}, "the windows of at most 10,000,000 steps"),
+        ({"random_length": True, "steps": 10**9}, "plans at most 10,000,000 steps"),
         ({"dropout": float("nan")}, "--dropout is nan"),
         ({"activation": float("inf")}, "--activation is inf"),
     ],
