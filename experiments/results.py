@@ -38,7 +38,7 @@ SCORE: Shape = {
 SHAPE: Shape = {
     "corpus": {"name": str},
     "scores": {"valid": SCORE, "test": SCORE},
-    "curve": [{"seconds": float}],
+    "curve": [{"seconds": float, "valid_bits_per_char": float}],
     "environment": {"devices": [str], "cores": int, "precision": str},
     "command": str,
 }

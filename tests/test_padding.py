@@ -85,8 +85,7 @@ def test_two_devices_train_on_padded_windows_as_one_does_on_short_ones():
     model = LanguageModel(V, E, H, 1, "gru", rates=Rates(**PENALTIES))
     gradient_of = jax.jit(make_gradient(partial(penalised_score, model), B, 0.0))
     optimizer, state = begun(model, "sgd")
-    mesh = mesh_of(jax.devices(), B)
-    assert mesh.size == 2
+    mesh = mesh_of(jax.devices()[:2], B)
     spread = partial(spread_gradient, mesh=mesh)
     step = make_train_step(partial(penalised_score, model.clone(padded=True)), optimizer, KEY, 0.0, spread, USUAL)
     step, expected = jax.jit(step, out_shardings=(layout(state, mesh), None)), state
