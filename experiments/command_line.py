@@ -158,9 +158,9 @@ def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:
         if isinstance(value, str) and "\0" in value:
             raise TypeError(f"{name} is {value!r}")
         value = Path(value) if isinstance(value, str) and Path in (wanted, *get_args(wanted)) else value
-        if get_origin(wanted) is tuple and isinstance(value, list):
+        if get_origin(wanted) is tuple:
             item = get_args(wanted)[0]
-            if not all(type(each) is item for each in value):
+            if not isinstance(value, list | tuple) or not all(type(each) is item for each in value):
                 raise TypeError(f"{name} is {value!r}")
             value, wanted = tuple(value), tuple
         allowed = [type(literal) for literal in get_args(wanted)] if get_origin(wanted) is Literal else get_args(wanted)

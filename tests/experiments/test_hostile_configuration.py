@@ -69,6 +69,12 @@ def test_any_json_is_read_or_refused(folder, content, kind):
     assert value is None or isinstance(value, kind)
 
 
+def test_a_number_is_no_list_of_steps():
+    assert command_line.from_plain(run_config.Config, STORED["config"]) == run_config.Config()
+    with pytest.raises(TypeError, match="cutoffs is 0"):
+        command_line.from_plain(run_config.Config, {**STORED["config"], "cutoffs": 0})
+
+
 @patiently()
 @given(value=JSON)
 def test_what_is_written_can_be_read(folder, value):
