@@ -1,5 +1,7 @@
 """Experiments compile the same programs in test after test: within one session, these are kept on disk."""
 
+import gc
+
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
@@ -21,6 +23,20 @@ def _kept(compiled):
     _update(kept)
     yield
     _update(before)
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("Sunny days are the best days to go for a walk. " * 400)
+    return str(path)
+
+
+@pytest.fixture
+def collected():
+    """What Orbax leaves open ends with the test that used it."""
+    yield
+    gc.collect()
 
 
 def _update(values):

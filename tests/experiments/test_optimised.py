@@ -1,4 +1,3 @@
-import gc
 import math
 import signal
 from pathlib import Path
@@ -14,29 +13,26 @@ from experiments.json_files import read_json
 from experiments.run_config import Config
 from experiments.run_folder import load_params, load_state, read_run
 from experiments.train import main
-from tests.experiments.test_train import interrupt
+from tests.experiments import test_train
 from tests.faults.harness import fingerprint
 
 # Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
-pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture(autouse=True)
-def _collected():
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def text(tmp_path):
-    path = tmp_path / "text.txt"
-    path.write_text("Sunny days are the best days to go for a walk. " * 400)
-    return str(path)
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("collected")]
 
 
 def config_of(text, out, **changes):
-    sizes = {"hidden_size": 16, "embed_size": 8, "batch_size": 4, "length": 16, "steps": 24, "points": 12}
-    return Config(corpus=text, out=out, **{**sizes, **changes})
+    return test_train.config_of(text, out, **{"steps": 24, "points": 12, **changes})
+
+
+def ends_in_the_same_bits(monkeypatch, text, whole, at, changes):
+    """Whether a run that is stopped at that step and resumed ends as the unbroken one did."""
+    broken = whole.with_name("broken")
+    test_train.interrupt(monkeypatch, at, signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        main(config_of(text, broken, **changes))
+    monkeypatch.undo()
+    main(Config(resume=broken))
+    return fingerprint(broken) == fingerprint(whole)
 
 
 def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
@@ -50,12 +46,7 @@ def test_a_run_that_averages_keeps_both_and_is_resumed_in_the_same_bits(tmp_path
     jax.tree.map(np.testing.assert_array_equal, load_params(kept), state.opt_state.mean)
     differ = jax.tree.map(lambda mean, now: bool((mean != now).any()), state.opt_state.mean, state.params)
     assert all(jax.tree.leaves(differ))
-    interrupt(monkeypatch, 15, signal.SIGTERM)
-    with pytest.raises(Interrupted):
-        main(config_of(text, tmp_path / "broken", **changes))
-    monkeypatch.undo()
-    main(Config(resume=tmp_path / "broken"))
-    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+    assert ends_in_the_same_bits(monkeypatch, text, tmp_path / "whole", 15, changes)
 
 
 LAYERS = {
@@ -89,24 +80,14 @@ def test_a_run_anneals_where_validation_is_no_better_and_is_resumed_in_the_same_
         best = min(best, line["valid_bits_per_char"])
     assert expected <= 30 / 4**2
     assert annealed(load_state(read_run(tmp_path / "whole")).opt_state) == expected / 30
-    interrupt(monkeypatch, 19, signal.SIGTERM)
-    with pytest.raises(Interrupted):
-        main(config_of(text, tmp_path / "broken", **changes))
-    monkeypatch.undo()
-    main(Config(resume=tmp_path / "broken"))
-    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+    assert ends_in_the_same_bits(monkeypatch, text, tmp_path / "whole", 19, changes)
 
 
 def test_a_run_of_random_lengths_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
     """Stopped in its third pass through the text, of which a checkpoint knows the step and nothing else."""
     changes = {"random_length": True, "batch_size": 64, "length": 24, "dropout": 0.2, "steps": 30, "points": 2}
     main(config_of(text, tmp_path / "whole", **changes))
-    interrupt(monkeypatch, 25, signal.SIGTERM)
-    with pytest.raises(Interrupted):
-        main(config_of(text, tmp_path / "broken", **changes))
-    monkeypatch.undo()
-    main(Config(resume=tmp_path / "broken"))
-    assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+    assert ends_in_the_same_bits(monkeypatch, text, tmp_path / "whole", 25, changes)
 
 
 def test_a_run_begins_with_vectors_and_leaves_them_as_they_are(tmp_path, text, capsys):

@@ -1,4 +1,3 @@
-import gc
 import json
 import os
 import signal
@@ -25,20 +24,7 @@ from experiments.train import main
 from tests.faults.harness import fingerprint, run
 
 # Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
-pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture(autouse=True)
-def _collected():
-    yield
-    gc.collect()
-
-
-@pytest.fixture
-def text(tmp_path):
-    path = tmp_path / "text.txt"
-    path.write_text("Sunny days are the best days to go for a walk. " * 400)
-    return str(path)
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.usefixtures("collected")]
 
 
 def config_of(text, out, **changes):
