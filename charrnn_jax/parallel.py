@@ -14,9 +14,11 @@ from typing import Any, TypeAlias, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.multihost_utils import process_allgather
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jaxtyping import Int64
 
 from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.text.streams import Batch
@@ -109,6 +111,23 @@ def spread_evaluation(eval_step: Step, mesh: Mesh) -> Step:
     return of_all
 
 
+def streams_here(mesh: Mesh, batch_size: int) -> Int64[np.ndarray, "b"]:
+    """The streams of a batch that the devices of this process read: all of them where it is alone."""
+    shares = NamedSharding(mesh, P(DATA)).addressable_devices_indices_map((batch_size,)).values()
+    return np.unique(np.concatenate([np.arange(batch_size)[share] for share in shares]))
+
+
+def place_batch(batch: Batch, mesh: Mesh) -> Batch:
+    """A batch on the devices that the steps expect it on, from the streams that this process reads.
+
+    Where all devices are its own, that is left to the step.
+    """
+    if mesh.is_multi_process:
+        shardings = jax.tree.map(partial(NamedSharding, mesh), BATCH, is_leaf=lambda spec: isinstance(spec, P))
+        return jax.tree.map(jax.make_array_from_process_local_data, shardings, batch)
+    return batch
+
+
 def layout(state: State, mesh: Mesh) -> State:
     """Where each array of a state is, before a step and after it."""
     params, carry = _split(state.params, mesh), jax.tree.map(lambda _: P(DATA), state.carry)
@@ -144,6 +163,7 @@ def whole(tree: Any, vocab_size: int) -> Any:
         axis = _axis_of_vocabulary(path)
         if axis is None or x.sharding.is_fully_replicated:
             return x
+        x = x if x.is_fully_addressable else process_allgather(x, tiled=True)
         return np.take(np.asarray(x), np.arange(vocab_size), axis)
 
     return jax.tree.map_with_path(gathered, tree)

@@ -17,6 +17,8 @@ from charrnn_jax.errors import InputError
 from experiments.json_files import read_json, write_json
 
 Config = TypeVar("Config")
+OF_A_START = {"resume", "distributed", "coordinator", "processes", "process_id"}
+"""How a process was started, not what it runs: as it may be another one the next time, it is not written down."""
 
 
 def read_command_line(config: type[Config], description: str, named: Callable[[str], Config] | None = None) -> Config:
@@ -146,8 +148,8 @@ def read_config(path: Path, kind: type[Config], advice: str = "give --config one
 
 def plain(config: Any) -> dict[str, Any]:
     """A configuration in plain JSON values."""
-    values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
-    return {name: None if name == "resume" else value for name, value in values.items()}  # what was resumed began once
+    began = {field.name: field.default for field in fields(config) if field.name in OF_A_START}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in (asdict(config) | began).items()}
 
 
 def from_plain(kind: type[Config], values: dict[str, Any]) -> Config:

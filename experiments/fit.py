@@ -6,7 +6,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from jax.stages import Wrapped
 
 from charrnn_jax.accumulation import accumulated
@@ -14,11 +15,20 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
 from charrnn_jax.optimisers import anneal, begin_averaging, mean_or_last
-from charrnn_jax.parallel import layout, padded, place, spread_evaluation, spread_gradient, whole
+from charrnn_jax.parallel import (
+    layout,
+    padded,
+    place,
+    place_batch,
+    spread_evaluation,
+    spread_gradient,
+    streams_here,
+    whole,
+)
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.text.closed_word import ClosedWordTokenizer
-from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams, with_drawn_lengths
+from charrnn_jax.text.streams import Batch, batch_at, fold_for_scoring, fold_streams, with_drawn_lengths
 from charrnn_jax.text.texts import Text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens
@@ -31,11 +41,9 @@ from charrnn_jax.training import (
     make_train_step,
 )
 from charrnn_jax.types import Array, Float, Params
-from experiments.meshes import EVENLY, Spread, mesh_for
+from experiments.meshes import EVENLY, Spread, mesh_for, scored_streams
 from experiments.process import on_nvidia
 from experiments.schedule import Schedule, make_optimizer
-
-SCORED_STREAMS = 32
 
 
 class Trainer:
@@ -55,12 +63,14 @@ class Trainer:
         self.streams = fold_streams(tokens.ids, tokenizer.start_id, schedule.batch_size, schedule.length)
         if schedule.random_length:
             self.streams = with_drawn_lengths(self.streams, seed, schedule.steps)
+        self.shapes = shapes_of(model, schedule)
         self.chars_per_token = tokens.chars / len(tokens.ids)
         self.chars_per_step = tokens.chars / self.streams.mean_windows
         params_key, dropout_key, _ = split_seed(seed)
         self.mesh = mesh_for(spread, schedule.batch_size // schedule.accumulate)
         compiled, self.state = start_training(model, schedule, params_key, dropout_key, self.mesh)
-        self.train_step = compiled.lower(self.state, batch_at(self.streams, 0)).compile()
+        self.streams = self.streams._replace(chosen=streams_here(self.mesh, schedule.batch_size))
+        self.train_step = compiled.lower(self.state, self._batch(0)).compile()
         self.scorer = Scorer(model, tokenizer, spread)
 
     def goes_on_from(self, state: TrainState) -> None:
@@ -69,13 +79,21 @@ class Trainer:
 
     @property
     def whole_state(self) -> TrainState:
-        """The state of now, however many devices it is spread over: what a checkpoint holds."""
+        """The state of now, however many devices it is spread over."""
         return whole(self.state, self.model.vocab_size)
+
+    @property
+    def kept_state(self) -> TrainState:
+        """What a checkpoint holds: the whole state or, of several processes, what is on the devices of each."""
+        return self.state if self.mesh.is_multi_process else self.whole_state
 
     def take_step(self, n: int) -> tuple[float, float]:
         """Step n: its nats per token, and the norm of its gradient."""
-        self.state, metrics = self.train_step(self.state, batch_at(self.streams, n))
+        self.state, metrics = self.train_step(self.state, self._batch(n))
         return float(metrics.nats), float(metrics.grad_norm)
+
+    def _batch(self, n: int) -> Batch:
+        return place_batch(batch_at(self.streams, n), self.mesh)
 
     def text_of(self, n: int, chars: int = 60) -> str:
         """The beginning of what the first stream reads in step n."""
@@ -111,9 +129,13 @@ class Scorer:
     """A model, compiled to say what each token of a text costs."""
 
     def __init__(self, model: LanguageModel, tokenizer: Tokenizer, spread: Spread = EVENLY):
-        self.model, self.start_id, self.mesh = model, tokenizer.start_id, mesh_for(spread, SCORED_STREAMS)
+        self.model, self.start_id, self.streams = model, tokenizer.start_id, scored_streams(spread)
+        self.mesh = mesh_for(spread, self.streams)
         nats_of = partial(score, model.clone(shards=spread.vocab))
-        self.eval_step = jax.jit(spread_evaluation(make_eval_step(nats_of), self.mesh))
+        everywhere = NamedSharding(self.mesh, P())
+        self.eval_step = jax.jit(
+            spread_evaluation(make_eval_step(nats_of), self.mesh), out_shardings=(None, everywhere)
+        )
 
     def score(self, params: Params, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
         """The whole text, summed in double precision."""
@@ -126,18 +148,24 @@ class Scorer:
     def surprisal(self, params: Params, tokens: Tokens) -> Float[np.ndarray, "N"]:
         """The nats of each token."""
         nats = np.zeros(len(tokens.ids))
-        places = fold_for_scoring(np.arange(len(nats), dtype=np.int32), 0, SCORED_STREAMS)
+        places = fold_for_scoring(np.arange(len(nats), dtype=np.int32), 0, self.streams)
         for n, cost in self._costs(params, tokens):
             batch = batch_at(places, n)  # of the same text, each token its own place
             nats[batch.targets[batch.weights > 0]] = cost[batch.weights > 0]
         return nats
 
     def _costs(self, params: Params, tokens: Tokens) -> Iterator[tuple[int, np.ndarray]]:
-        streams = fold_for_scoring(tokens.ids, self.start_id, SCORED_STREAMS)
-        state = place(EvalState(params, init_state(self.model, SCORED_STREAMS)), self.mesh)
+        streams = fold_for_scoring(tokens.ids, self.start_id, self.streams)
+        streams = streams._replace(chosen=streams_here(self.mesh, self.streams))
+        state = place(EvalState(params, init_state(self.model, self.streams)), self.mesh)
         for n in range(streams.windows):
-            state, nats = self.eval_step(state, batch_at(streams, n))
+            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh))
             yield n, np.asarray(nats)
+
+
+def shapes_of(model: LanguageModel, schedule: Schedule) -> TrainState:
+    """Those of the whole state, and its types."""
+    return jax.eval_shape(partial(begin, model, schedule), jax.random.key(0))
 
 
 def begin(model: LanguageModel, schedule: Schedule, key: Array) -> TrainState:

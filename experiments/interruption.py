@@ -2,9 +2,13 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from jax.experimental import multihost_utils
+
+from experiments.processes import several
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,21 +26,46 @@ def terminate(signum: int, _: FrameType | None) -> None:
     raise Interrupted(signum, "terminated")
 
 
+class Signals:
+    """What has come so far."""
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+
+    def said(self) -> int | None:
+        """The number of the signal that came, or None."""
+        return self.received[0] if self.received else None
+
+    def after(self, step: int) -> int | None:
+        """The same after a step, to be asked after every one: of several processes, all hear of it after the same."""
+        if several() and multihost_utils.reached_preemption_sync_point(step):
+            self.received.append(signal.SIGTERM)
+        return self.said()
+
+
 @contextmanager
-def finishing_steps() -> Iterator[Callable[[], int | None]]:
-    """Within it, the first signal is only remembered: `said()` gives its number, or None. The second one ends the
-    process at once; a checkpoint being written then is not whole, and those before it are."""
-    received: list[int] = []
+def finishing_steps() -> Iterator[Signals]:
+    """Within it, the first signal is only remembered. The second one ends the process at once; a checkpoint being
+    written then is not whole, and those before it are.
+
+    Of several processes, each passes on what it hears, and JAX has them agree on a step: it listens to SIGTERM itself.
+    """
+    signals, heard, agreeing = Signals(), [], several()
 
     def remember(signum: int, _: FrameType | None) -> None:
-        if received:
+        if heard:
             os.write(2, b"\x1b[?25h\nleft at once\n" if os.isatty(2) else b"left at once\n")  # with the cursor again
             os._exit(128 + signum)
-        received.append(signum)
+        heard.append(signum)
+        if agreeing:
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            signals.received.append(signum)
 
-    before = {number: signal.signal(number, remember) for number in SIGNALS}
+    listened = (signal.SIGINT,) if agreeing else SIGNALS
+    before = {number: signal.signal(number, remember) for number in listened}
     try:
-        yield lambda: received[0] if received else None
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -9,6 +9,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import KEEP, Found, Writer, set_aside
 from charrnn_jax.training import TrainState
 from experiments.json_files import write_whole
+from experiments.processes import leads
 
 
 class Line(NamedTuple):
@@ -62,15 +63,25 @@ class Tally(NamedTuple):
 
 
 class Journal:
-    """Lines and checkpoints of one run. `about` is what else a checkpoint has to say, in plain JSON values."""
+    """Lines and checkpoints of one run. `about` is what else a checkpoint has to say, in plain JSON values.
 
-    def __init__(self, folder: Path, about: dict[str, Any], keep: int = KEEP, tensorboard: bool = False):
+    Of several processes, all have a journal, and one of them writes its lines.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        about: dict[str, Any],
+        keep: int = KEEP,
+        tensorboard: bool = False,
+        shapes: TrainState | None = None,
+    ):
         self.folder, self.about = folder, about
         self.lines: list[Line] = []
         self.tally = Tally()
         self.saved: int | None = None
         """The step of the last checkpoint."""
-        self._writer = Writer(folder / "checkpoints", keep)
+        self._writer = Writer(folder / "checkpoints", keep, shapes)
         self._board: Any = None
         self._tensorboard = tensorboard
 
@@ -88,6 +99,8 @@ class Journal:
         except (KeyError, TypeError) as error:
             raise InputError(f"checkpoint {found.path} is of another version ({error}): train again") from None
         self.saved = found.step
+        if not leads():
+            return
         set_aside(self.folder / "checkpoints", found.step)
         write_whole(self.folder / "metrics.jsonl", "".join(map(_written, self.lines)))
 
@@ -95,6 +108,8 @@ class Journal:
         """One line more."""
         self.lines.append(line)
         self.tally = self.tally.emptied()
+        if not leads():
+            return
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(_written(line))
         if self._tensorboard:

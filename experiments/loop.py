@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -14,14 +13,11 @@ from charrnn_jax.optimisers import annealed, should_anneal, should_average
 from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokens import Tokens
 from experiments.fit import Trainer, write_samples
-from experiments.interruption import Interrupted, finishing_steps
+from experiments.interruption import Interrupted, Signals, finishing_steps
 from experiments.journal import Journal, Line, finite
 from experiments.plan import Plan, validations
 from experiments.schedule import learning_rate
 from experiments.shell import console, progress
-
-Said = Callable[[], int | None]
-"""The number of the signal that came, or None."""
 
 
 def train(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: str, seed: int) -> list[Line]:
@@ -32,9 +28,9 @@ def train(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: 
     """
     step = int(trainer.state.step)
     reported = journal.lines[-1].step if journal.lines else 0
-    with finishing_steps() as said, closing(journal), progress(label, step, plan.steps) as advance:
+    with finishing_steps() as signals, closing(journal), progress(label, step, plan.steps) as advance:
         if journal.saved is None:
-            journal.save(trainer.whole_state)
+            journal.save(trainer.kept_state)
         for stop in plan.stops(step, reported):
             if plan.gives_up(validations(journal.lines)):
                 console.print(f"  {label}: no better validation in {plan.patience} points, training ends")
@@ -42,12 +38,12 @@ def train(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: 
             for n in range(int(trainer.state.step), stop):
                 _step(trainer, n, journal)
                 advance(_so_far(trainer, journal))
-                if said():
+                if signals.after(n):
                     break
-            _due(trainer, valid, plan, journal, label, seed, said)
-            if said():
+            _due(trainer, valid, plan, journal, label, seed, signals)
+            if signals.said():
                 break
-    if number := said():
+    if number := signals.said():
         raise Interrupted(number, f"stopped after step {journal.saved}, which is saved")
     return journal.lines
 
@@ -73,7 +69,9 @@ def _advice(what: str, trainer: Trainer, n: int, journal: Journal) -> str:
     )
 
 
-def _due(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: str, seed: int, said: Said) -> None:
+def _due(
+    trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: str, seed: int, signals: Signals
+) -> None:
     """What is due after the state's step: a line, with a validation at points; a checkpoint.
 
     When a signal comes, the state is saved; a validation that it cuts short is taken up when the run is.
@@ -81,7 +79,7 @@ def _due(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: s
     step, bits, sample = int(trainer.state.step), None, None
     if plan.is_point(step):
         try:
-            bits = finite(trainer.evaluate(valid, partial(_stop, said)).bits_per_char)
+            bits = finite(trainer.evaluate(valid, partial(_stop, signals)).bits_per_char)
         except StopIteration:
             _save(trainer, journal, None)
             return
@@ -91,7 +89,7 @@ def _due(trainer: Trainer, valid: Tokens, plan: Plan, journal: Journal, label: s
     if plan.is_point(step):
         _heed(trainer, journal)
         _show(journal.lines[-1], plan, label)
-    if plan.has_checkpoint(step) or (said() and journal.saved != step):
+    if plan.has_checkpoint(step) or (signals.said() and journal.saved != step):
         _save(trainer, journal, bits)
 
 
@@ -105,9 +103,9 @@ def _heed(trainer: Trainer, journal: Journal) -> None:
         trainer.anneals()
 
 
-def _stop(said: Said) -> None:
+def _stop(signals: Signals) -> None:
     """Between two windows of a validation."""
-    if said():
+    if signals.said():
         raise StopIteration
 
 
@@ -116,7 +114,7 @@ def _save(trainer: Trainer, journal: Journal, bits: float | None) -> None:
     if not math.isfinite(float(optax.tree.norm(trainer.state.params))):
         step = int(trainer.state.step)
         raise TrainingError(_advice(f"after step {step} the parameters are not finite", trainer, step - 1, journal))
-    journal.save(trainer.whole_state, bits)
+    journal.save(trainer.kept_state, bits)
 
 
 def _sample(trainer: Trainer, chars: int, seed: int) -> str:

@@ -9,6 +9,7 @@ from jax.sharding import Mesh
 from charrnn_jax.errors import InputError
 from charrnn_jax.parallel import mesh_of
 
+SCORED_STREAMS = 32
 FORM = "use such as --mesh data=4 or --mesh data=4,vocab=2"
 
 
@@ -41,14 +42,24 @@ def spread_of(flag: str) -> Spread:
 def mesh_for(spread: Spread, batch_size: int) -> Mesh:
     """The devices for so many streams: no more than it says, and fewer where these share the streams evenly.
 
-    Raises InputError where there are fewer devices than it takes.
+    Raises InputError where there are fewer devices than it takes, or where one of several processes would have none.
     """
     there = jax.devices()
     if len(there) < spread.devices:
         advice = f"a CPU is as many as XLA_FLAGS=--xla_force_host_platform_device_count={spread.devices} says"
         there = f"there {'is' if len(there) == 1 else 'are'} {len(there)}"
         raise InputError(f"--mesh takes {spread.devices} devices, and {there}: use a smaller one; {advice}")
-    return mesh_of(there[: spread.devices if spread.data else len(there)], batch_size, spread.vocab)
+    mesh = mesh_of(there[: spread.devices if spread.data else len(there)], batch_size, spread.vocab)
+    if mesh.size < len(there) and jax.process_count() > 1:
+        shares = f"--batch-size a multiple of {len(there) // spread.vocab}"
+        raise InputError(f"{batch_size} streams leave some of {len(there)} devices idle: use {shares}, and all devices")
+    return mesh
+
+
+def scored_streams(spread: Spread) -> int:
+    """How many streams a text is scored in: of several processes, each has to have some."""
+    shares = (spread.data or jax.device_count() // spread.vocab) if jax.process_count() > 1 else 1
+    return -(-SCORED_STREAMS // shares) * shares
 
 
 def described(mesh: Mesh) -> str:

@@ -151,6 +151,14 @@ class Config:
     """A file of word vectors (word2vec text, GloVe, fastText .vec; .gz too) to begin the embedding with."""
     freeze_vectors: bool = False
     """Leave the rows of the embedding that --vectors has as they are."""
+    distributed: bool = False
+    """This is one of several processes, as SLURM, Open MPI or Kubernetes says; elsewhere give the next three."""
+    coordinator: str | None = None
+    """HOST:PORT at which process 0 waits for the others."""
+    processes: int | None = None
+    """How many there are."""
+    process_id: int | None = None
+    """Which one this is, from 0."""
     resume: Path | None = None
     """The folder of a run to go on with, as it was configured."""
     out: Path = Path("runs/train")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,9 @@ from charrnn_jax.text.tokenizer import Tokenizer, from_json, to_json
 from charrnn_jax.training import TrainState
 from charrnn_jax.types import Params
 from experiments.command_line import from_plain, plain, write_config
-from experiments.fit import Trainer, begin
+from experiments.fit import Trainer, shapes_of
 from experiments.journal import Journal
+from experiments.processes import leads
 from experiments.run_check import check
 from experiments.run_config import Config, model_of, schedule_of
 from experiments.shell import LOCK, console
@@ -71,10 +71,9 @@ def read_run(folder: Path, which: Which = "last") -> Kept:
         raise InputError(f"{found.path} is of another version ({error}): train again") from None
 
 
-def load_state(kept: Kept) -> TrainState:
-    """The train state of a run, in NumPy arrays."""
-    model = model_of(kept.config, kept.tokenizer)
-    return load(kept.found, jax.eval_shape(partial(begin, model, schedule_of(kept.config)), jax.random.key(0)))
+def load_state(kept: Kept, where: TrainState | None = None) -> TrainState:
+    """The train state of a run, in NumPy arrays; or on devices, as another state of the same model is."""
+    return load(kept.found, shapes_of(model_of(kept.config, kept.tokenizer), schedule_of(kept.config)), where)
 
 
 def load_params(kept: Kept) -> Params:
@@ -111,10 +110,11 @@ def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kep
     told = about(config, trainer.tokenizer, corpus_sha256)
     if kept:
         _compare(kept.found.about, told)
-    write_config(config.out / "config.json", config)
-    journal = Journal(config.out, told, config.keep, config.tensorboard)
+    if leads():
+        write_config(config.out / "config.json", config)
+    journal = Journal(config.out, told, config.keep, config.tensorboard, trainer.shapes)
     if kept:
-        trainer.goes_on_from(load_state(kept))
+        trainer.goes_on_from(load_state(kept, trainer.state))
         journal.goes_on_from(kept.found)
     return journal
 
@@ -134,9 +134,14 @@ def _compare(before: dict[str, Any], now: dict[str, Any]) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """The folder, for this process alone. Raises InputError where another one is at work in it."""
+    """The folder, for this process alone, or with others that it leads. Raises InputError where another one is at
+    work in it.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder} holds no training run: give the --out folder of one")
+    if not leads():
+        yield
+        return
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)

@@ -25,6 +25,7 @@ from charrnn_jax.metrics import Score
 from experiments.command_line import flag_of, read_command_line
 from experiments.environment import machine
 from experiments.interruption import Interrupted, terminate
+from experiments.processes import leave, named
 
 Config = TypeVar("Config")
 LOCK = ".lock"
@@ -49,15 +50,15 @@ def run(
         main(given)
     except BrokenPipeError:  # whoever read along has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        leave(1)
     except (InputError, OSError) as error:
-        sys.exit(fail(error))
+        leave(fail(error))
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
             raise
-        sys.exit(fail(InputError("there is not enough memory for these sizes: use smaller ones")))
+        leave(fail(InputError("there is not enough memory for these sizes: use smaller ones")))
     except TrainingError as error:
-        sys.exit(fail(error, 1))
+        leave(fail(error, 1))
     except (KeyboardInterrupt, Interrupted) as stopped:
         print(f"{str(stopped) or 'interrupted'}{goes_on(given)}", file=sys.stderr)
         sys.exit(getattr(stopped, "exit_code", 130))
@@ -84,7 +85,7 @@ def fail(error: Exception, code: int = 2) -> int:
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         error = InputError(f"{about}{error.strerror}: check the path, its permissions and the free space")
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"error{named()}: {' '.join(str(error).split())}", file=sys.stderr)
     return code
 
 

@@ -20,7 +20,7 @@ from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
 from charrnn_jax.text.tokens import Tokens
 from experiments import process
-from experiments.command_line import command, continued, read_config
+from experiments.command_line import OF_A_START, command, continued, read_config
 from experiments.encoded import tokens_of
 from experiments.environment import environment
 from experiments.fit import Trainer, require_lossless
@@ -29,6 +29,8 @@ from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.meshes import described, spread_of
 from experiments.pretrained import begin_with_vectors
+from experiments.processes import check as check_processes
+from experiments.processes import joined, leads, require_same, wait_for_all
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
@@ -53,25 +55,38 @@ class Run(NamedTuple):
 
 
 def main(config: Config) -> None:
-    """Trains, saves at every point, and scores the test text."""
+    """Trains, saves at every point, and scores the test text: alone, or as one of several processes."""
+    told = config.distributed, config.coordinator, config.processes, config.process_id
+    check_processes(*told)
+    with joined(*told):
+        console.quiet = not leads()
+        _train(config)
+
+
+def _train(config: Config) -> None:
     if config.resume:
         require_run(config.resume)
     made = None if config.resume else begun(config)  # nothing is written before everything fits
-    with locked(config.folder if config.resume else open_out(config.out)):
+    if not config.resume and leads():
+        open_out(config.out)
+    wait_for_all("the folder is there")
+    with locked(config.folder):
         run = made or resumed(config)
         config, trainer = run.config, run.trainer
+        require_same(run.kept.found.step if run.kept else -1, "the last checkpoint")
         journal = open_journal(config, trainer, run.sha256, run.kept)
         introduce(config, run.corpus, trainer)
         lines = train(trainer, run.tokens["valid"], plan_of(config), journal, config.tokenizer, config.seed)
         if config.patience:
-            trainer.goes_on_from(load_state(read_run(config.out, "best")))
+            trainer.goes_on_from(load_state(read_run(config.out, "best"), trainer.state))
         finish(run, lines)
 
 
 def begun(config: Config) -> Run:
     """A new run."""
     check(config)
-    refuse_used(config.out, resumable=True)
+    if leads():
+        refuse_used(config.out, resumable=True)
     return fresh(config)
 
 
@@ -92,7 +107,7 @@ def resumed(given: Config) -> Run:
     assert given.resume
     kept = read_run(given.resume) if steps(given.resume / "checkpoints") else None
     stored = kept.config if kept else read_config(given.resume / "config.json", Config, RESTORE)
-    config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard", "mesh"})
+    config = continued(given, stored, free={"corpus", "data_dir", "store_dir", "tensorboard", "mesh", *OF_A_START})
     check(config)
     if kept is None:
         return fresh(config)
@@ -147,7 +162,8 @@ def finish(run: Run, lines: list[Line]) -> None:
         "environment": environment(config.precision),
         "command": command(),
     }
-    write_json(config.out / "results.json", results)
+    if leads():
+        write_json(config.out / "results.json", results)
     for split, score in scores.items():
         print_score(split, score)
     console.print(

@@ -6,13 +6,14 @@
 
 Everything is written under another name, and renamed when it is on disk: a process that dies leaves the checkpoints
 before as they were. Nothing in a checkpoint is code.
+
+Of several processes, which see the same folder, each writes the arrays that are on its devices, and reads those that
+are to be on them; process 0 does the rest. A checkpoint does not depend on how many there were.
 """
 
 import json
 import math
-import os
 import shutil
-from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,14 +22,14 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from orbax.checkpoint import multihost
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.download import sha256
+from charrnn_jax.io.manifest import MANIFEST, checked_manifest, read_manifest, to_disk, write_manifest
 from charrnn_jax.training import TrainState
 
-FORMAT = 1
 KEEP = 3
-ABOUT, MANIFEST, STATE = "about.json", "manifest.json", "state"
+ABOUT, STATE = "about.json", "state"
 Which = Literal["last", "best"]
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError)
 """What reading a checkpoint of a stranger can raise."""
@@ -47,24 +48,30 @@ class Found(NamedTuple):
 
 
 class Writer:
-    """Saves states in the background, one after another; keeps the last ones, and the one with the lowest score.
+    """Saves states, one after another; keeps the last ones, and the one with the lowest score.
 
-    What goes wrong there is raised by the next `save` or `wait`, as an InputError.
+    One process does so in the background; what goes wrong there is raised by the next `save` or `wait`, as an
+    InputError. Several wait for each other. Then a state has `shapes` where its arrays are padded to equal shares.
     """
 
-    def __init__(self, folder: Path, keep: int = KEEP):
-        self.folder, self.keep = folder, keep
-        folder.mkdir(exist_ok=True)
-        for part in folder.glob("*.part"):  # of a process that died while it wrote
-            shutil.rmtree(part)
+    def __init__(self, folder: Path, keep: int = KEEP, shapes: TrainState | None = None):
+        self.folder, self.keep, self.shapes = folder, keep, shapes
+        if jax.process_index() == 0:
+            folder.mkdir(exist_ok=True)
+            for part in folder.glob("*.part"):  # of a process that died while it wrote
+                shutil.rmtree(part)
         self._pool = ThreadPoolExecutor(1, "checkpoints")
         self._pending: Future[None] | None = None
 
     def save(self, state: TrainState, about: dict[str, Any], score: float | None = None) -> None:
-        """Takes a copy of the state, and returns before it is on disk."""
+        """Takes a copy of the state, and returns before it is on disk; several processes return when it is."""
         self.wait()
-        copied = jax.tree.map(np.array, state)  # the arrays themselves are donated to the next step
-        self._pending = self._pool.submit(_write, self.folder, copied, json.dumps(about, allow_nan=False), score)
+        arrays, said = _arrays(self.shapes or state), json.dumps(about, allow_nan=False)
+        several = jax.process_count() > 1
+        kept = state if several else jax.tree.map(np.array, state)  # arrays of now are donated to the next step
+        self._pending = self._pool.submit(_write, self.folder, kept, said, score, arrays)
+        if several:  # the next step's exchanges may not overtake those of the checkpoint
+            self.wait()
 
     def wait(self) -> None:
         """Returns when the last state is on disk."""
@@ -76,8 +83,9 @@ class Writer:
         except Exception as error:  # Orbax and TensorStore have errors of many kinds
             reason = " ".join(str(error).split())[:200]
             advice = "check the folder and the free space; the checkpoints before are whole"
-            raise InputError(f"no checkpoint could be written in {self.folder} ({reason}): {advice}") from None
-        _prune(self.folder, self.keep)
+            raise InputError(f"no checkpoint could be written in {self.folder} ({reason}): {advice}") from error
+        if jax.process_index() == 0:
+            _prune(self.folder, self.keep)
 
 
 def steps(folder: Path) -> list[int]:
@@ -117,14 +125,23 @@ def find(folder: Path, which: Which = "last") -> Found:
     raise InputError(f"{folder} holds no checkpoint: give the folder of a training run")
 
 
-def load(found: Found, template: TrainState) -> TrainState:
-    """The state of a checkpoint, in NumPy arrays; `template` gives shapes and types. Raises InputError for another."""
+def load(found: Found, template: TrainState, where: TrainState | None = None) -> TrainState:
+    """The state of a checkpoint, in NumPy arrays; `template` gives shapes and types. Raises InputError for another.
+
+    With `where`, a state of the same model on devices, every array is spread, and padded with zeros, as it is there.
+    """
     if _arrays(template) != found.arrays:
         raise InputError(f"checkpoint {found.path} is of another model: give its own configuration")
-    wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, template)
+    wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, template if where is None else where)
+    restored = jax.tree.map(
+        lambda x: ocp.ArrayRestoreArgs(sharding=x.sharding, global_shape=x.shape, dtype=x.dtype, strict=False), wanted
+    )
+    path = (found.path / STATE).absolute()
+    if where is not None:
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            return checkpointer.restore(path, args=ocp.args.PyTreeRestore(item=wanted, restore_args=restored))
     with ocp.StandardCheckpointer() as checkpointer:
-        state = checkpointer.restore((found.path / STATE).absolute(), wanted)
-    return jax.tree.map(np.asarray, state)
+        return jax.tree.map(np.asarray, checkpointer.restore(path, wanted))
 
 
 def _arrays(state: TrainState) -> dict[str, str]:
@@ -132,28 +149,38 @@ def _arrays(state: TrainState) -> dict[str, str]:
     return {jax.tree_util.keystr(place): f"{x.dtype} {list(x.shape)}" for place, x in leaves}
 
 
-def _write(folder: Path, state: TrainState, about: str, score: float | None) -> None:
-    step = int(state.step)
+def _write(folder: Path, state: TrainState, about: str, score: float | None, arrays: dict[str, str]) -> None:
+    step, alone, leads = int(state.step), jax.process_count() == 1, jax.process_index() == 0
     part, final = folder / f"{step}.part", folder / str(step)
-    part.mkdir()
     try:
-        with TemporaryDirectory() as elsewhere:
-            # Not in the folder itself: one that is full or goes away makes Orbax print tracebacks, or wait for ever.
-            with ocp.StandardCheckpointer() as checkpointer:
-                checkpointer.save(Path(elsewhere) / STATE, state)
-            _copy(Path(elsewhere), part)
-        (part / ABOUT).write_text(about, encoding="utf-8")
-        files = {str(path.relative_to(part)): sha256(path.read_bytes()) for path in _files(part)}
-        manifest = {"format": FORMAT, "step": step, "score": score, "arrays": _arrays(state), "files": files}
-        (part / MANIFEST).write_text(json.dumps(manifest | {"seal": _seal(manifest)}, indent=1), encoding="utf-8")
-        _to_disk([*_files(part), *(path for path in part.rglob("*") if path.is_dir()), part])
-        if final.exists():
-            shutil.rmtree(final)  # a damaged one: the run goes on from the one before
-        part.rename(final)
-        _to_disk([folder])
+        if leads:
+            part.mkdir()
+        (_save_elsewhere if alone else _save)(part / STATE, state)
+        if leads:
+            (part / ABOUT).write_text(about, encoding="utf-8")
+            write_manifest(part, step, score, arrays)
+            if final.exists():
+                shutil.rmtree(final)  # a damaged one: the run goes on from the one before
+            part.rename(final)
+            to_disk([folder])
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        if leads:
+            shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _save(path: Path, state: TrainState) -> None:
+    """Returns when all processes have written what they have of the state."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path.absolute(), state)
+    multihost.sync_global_processes("written")
+
+
+def _save_elsewhere(path: Path, state: TrainState) -> None:
+    """Not in the folder itself: one that is full or goes away makes Orbax print tracebacks, or wait for ever."""
+    with TemporaryDirectory() as elsewhere:
+        _save(Path(elsewhere) / STATE, state)
+        _copy(Path(elsewhere), path.parent)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -166,33 +193,11 @@ def _copy(source: Path, target: Path) -> None:
             copied.write_bytes(path.read_bytes())
 
 
-def _seal(manifest: dict[str, Any]) -> str:
-    return sha256(json.dumps(manifest, sort_keys=True).encode())
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    """Raises ValueError where it is not what was written."""
-    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    if not isinstance(manifest, dict) or manifest.pop("seal", None) != _seal(manifest):
-        raise ValueError(f"{MANIFEST} has changed")
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"it has format {manifest['format']}, this version reads {FORMAT}")
-    return manifest
-
-
 def _checked(path: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint that is whole. Raises ValueError where a file is not what was written."""
-    manifest = _manifest(path)
+    """The manifest of a checkpoint that is whole. Raises ValueError where it is not what was written there."""
+    manifest = checked_manifest(path)
     if path.parent.name == "checkpoints" and manifest["step"] != int(path.name):
         raise ValueError(f"it was written at step {manifest['step']}")
-    files = manifest["files"]
-    for name, digest in files.items():
-        if not (path / name).is_file():
-            raise ValueError(f"{name} is missing")
-        if sha256((path / name).read_bytes()) != digest:
-            raise ValueError(f"{name} has changed")
-    if {str(file.relative_to(path)) for file in _files(path)} != {*files, MANIFEST}:
-        raise ValueError("it has files of another")
     return manifest
 
 
@@ -207,7 +212,7 @@ def _prune(folder: Path, keep: int) -> None:
 def _score(path: Path) -> float:
     """The lower, the better; a checkpoint without one, or with a manifest that cannot be read, comes last."""
     try:
-        score = _manifest(path)["score"]
+        score = read_manifest(path)["score"]
     except UNREADABLE:
         score = None
     return score if isinstance(score, float) and math.isfinite(score) else math.inf
@@ -218,17 +223,3 @@ def _checkpoints(folder: Path) -> list[Path]:
     paths = folder.iterdir() if folder.is_dir() else ()
     found = [path for path in paths if path.is_dir() and path.name.isdecimal() and path.name.isascii()]
     return sorted(found, key=lambda path: int(path.name), reverse=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _to_disk(paths: Iterable[Path]) -> None:
-    """Waits until the files and the names in the folders would survive a loss of power."""
-    for path in paths:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

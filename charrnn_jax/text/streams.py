@@ -14,7 +14,7 @@ For training, the windows may have lengths of their own (`windows`): those short
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32
+from jaxtyping import Bool, Float32, Int32, Int64
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.text.tokens import Ids
@@ -47,6 +47,8 @@ class Streams(NamedTuple):
     stream_length: int
     drawn: Windows | None = None
     """The window of each step, where their lengths are drawn; T is the most that one may have."""
+    chosen: Int64[np.ndarray, "b"] | None = None
+    """The streams that batches are made of, where others are read elsewhere."""
 
     @property
     def windows(self) -> int:
@@ -105,7 +107,7 @@ def batch_at(streams: Streams, n: int) -> Batch:
 def _window(streams: Streams, begin: int) -> Batch:
     """The T tokens of every stream from that one on."""
     within = np.arange(begin, begin + streams.length)[:, None]
-    stream = np.arange(streams.batch_size)[None, :]
+    stream = (np.arange(streams.batch_size) if streams.chosen is None else streams.chosen)[None, :]
     target = stream * (streams.stream_length - streams.burn_in) + within
     scored = (within < streams.stream_length) & (target < len(streams.ids))
     scored &= (within >= streams.burn_in) | (stream == 0)

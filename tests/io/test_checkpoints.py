@@ -10,7 +10,7 @@ import pytest
 
 from charrnn_jax.cells import HiddenState
 from charrnn_jax.errors import InputError
-from charrnn_jax.io import checkpoints
+from charrnn_jax.io import manifest
 from charrnn_jax.io.checkpoints import Writer, find, load, set_aside, steps
 from charrnn_jax.training import TrainState
 
@@ -96,7 +96,7 @@ def test_where_none_is_whole_it_says_so(tmp_path):
 
 def test_another_format_is_said(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "FORMAT", 99)
+        patch.setattr(manifest, "FORMAT", 99)
         folder = saved(tmp_path / "checkpoints", None)
     with pytest.raises(InputError, match="it has format 99, this version reads 1"):
         find(folder)
@@ -124,7 +124,7 @@ def test_a_full_disk_ends_in_one_line_and_leaves_what_was_there(tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     writer = Writer(folder)
-    monkeypatch.setattr(checkpoints, "_to_disk", full)
+    monkeypatch.setattr(manifest, "to_disk", full)
     writer.save(state(5), {})
     with pytest.raises(InputError, match="No space left on device"):
         writer.wait()

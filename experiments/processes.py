@@ -1,0 +1,138 @@
+"""One run in several processes, on JAX's own distributed runtime: how they find each other, and how they part.
+
+All of them take the same steps; process 0 leads: it alone talks, and writes what is not a checkpoint. Who ends with an
+error ends at once, without a farewell that the others would have to wait for.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from orbax.checkpoint import multihost
+
+from charrnn_jax.errors import InputError
+
+FOUND_WITHIN = 120
+"""Seconds in which all processes have to be there."""
+SILENCE = 30
+"""Seconds without a sign of life after which JAX takes a process for dead, and ends the others."""
+ROLL_CALL = 10
+"""Seconds to answer in when an exchange between processes has failed: below `SILENCE`, to be the first to say why."""
+FORM = "use --coordinator HOST:PORT --processes N --process-id I together, I from 0 to N - 1; or --distributed alone"
+
+
+def check(distributed: bool, coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+    """Raises InputError where it is not said, or said twice, who is who."""
+    given = [value is not None for value in (coordinator, processes, process_id)]
+    if any(given) != all(given) or (distributed and any(given)):
+        raise InputError(f"some of several processes: {FORM}")
+    if coordinator is None or processes is None or process_id is None:
+        return
+    port = re.fullmatch(r"\S+:([1-9][0-9]{0,4})", coordinator, re.ASCII)
+    if not port or int(port[1]) > 65535 or not 0 <= process_id < processes:
+        raise InputError(f"process {process_id} of {processes} at {coordinator!r}: {FORM}")
+
+
+@contextmanager
+def joined(distributed: bool, coordinator: str | None, processes: int | None, process_id: int | None) -> Iterator[None]:
+    """Within it, this process is one of several, where the flags say so: to be entered before JAX starts its devices.
+
+    Raises InputError where the others are not found.
+    """
+    if not distributed and coordinator is None:
+        yield
+        return
+    _find(coordinator, processes, process_id)
+    with _saying_who_is_gone():
+        yield
+
+
+def several() -> bool:
+    """Whether this process is one of several."""
+    return jax.distributed.is_initialized() and jax.process_count() > 1
+
+
+def leads() -> bool:
+    """Whether it is this process that talks and writes."""
+    return not several() or jax.process_index() == 0
+
+
+def named() -> str:
+    """Which one it is, for a line on standard error: nothing where it is alone."""
+    return f" in process {jax.process_index()}" if several() else ""
+
+
+def leave(code: int) -> None:
+    """Ends this process after an error: one of several at once, so that the others notice and end as well."""
+    if not several():
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if leads():
+        time.sleep(1)  # JAX ends all others when it goes: it lets them speak first
+    os._exit(code)
+
+
+def wait_for_all(name: str) -> None:
+    """Until every process is there."""
+    if several():
+        multihost_utils.sync_global_devices(name)
+
+
+def require_same(number: int, what: str) -> None:
+    """Raises InputError where it is another number in another process; waits for all of them."""
+    if several() and len(set(multihost_utils.process_allgather(np.int32(number)).tolist())) > 1:
+        raise InputError(f"{what} is not the same for all processes: give them one folder, which all of them see")
+
+
+def _find(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+    try:
+        jax.distributed.initialize(
+            coordinator,
+            processes,
+            process_id,
+            initialization_timeout=FOUND_WITHIN,
+            heartbeat_timeout_seconds=SILENCE,
+            shutdown_timeout_seconds=SILENCE,
+        )
+    except (ValueError, TypeError) as error:  # no cluster that JAX knows has started this process
+        raise InputError(f"--distributed finds no SLURM, Open MPI or Kubernetes ({error}): {FORM}") from None
+    except (RuntimeError, OSError) as error:
+        where = coordinator or "the address that the cluster says"
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"not all processes met at {where} in {FOUND_WITHIN} s ({reason}): start each, once") from None
+
+
+@contextmanager
+def _saying_who_is_gone() -> Iterator[None]:
+    """Where an exchange fails, a line that says which process is gone; this one ends then, and so do all others."""
+    try:
+        yield
+    except Exception as error:
+        missing = _missing() if several() and _of_exchange(error) else ""
+        if not missing:
+            raise
+        print(f"error: {missing} is gone or does not answer: see what it said; --resume goes on", file=sys.stderr)
+        leave(1)
+
+
+def _of_exchange(error: Exception) -> bool:
+    """Whether it, or what it comes from, is of JAX's or Gloo's (which JAX raises as a ValueError)."""
+    return any(isinstance(e, jax.errors.JaxRuntimeError) or "Gloo" in str(e) for e in (error, error.__cause__))
+
+
+def _missing() -> str:
+    """Which processes do not answer; nothing where all do."""
+    try:
+        multihost.get_barrier_sync_fn()(key="roll call", timeout_ms=1000 * ROLL_CALL)
+        return ""
+    except jax.errors.JaxRuntimeError as error:
+        named = str(error).partition("timed out task names:")[2].partition("RPC")[0].split()
+        numbers = [re.sub(r".*task:", "", name) for name in named]
+        return f"process {', '.join(numbers)}" if numbers else "another process"
