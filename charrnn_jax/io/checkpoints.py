@@ -133,15 +133,25 @@ def load(found: Found, template: TrainState, where: TrainState | None = None) ->
     if _arrays(template) != found.arrays:
         raise InputError(f"checkpoint {found.path} is of another model: give its own configuration")
     wanted = jax.tree.map(ocp.utils.to_shape_dtype_struct, template if where is None else where)
-    restored = jax.tree.map(
-        lambda x: ocp.ArrayRestoreArgs(sharding=x.sharding, global_shape=x.shape, dtype=x.dtype, strict=False), wanted
-    )
-    path = (found.path / STATE).absolute()
-    if where is not None:
-        with ocp.PyTreeCheckpointer() as checkpointer:
-            return checkpointer.restore(path, args=ocp.args.PyTreeRestore(item=wanted, restore_args=restored))
-    with ocp.StandardCheckpointer() as checkpointer:
-        return jax.tree.map(np.asarray, checkpointer.restore(path, wanted))
+    how = jax.tree.map(lambda x: _as_numpy(x) if where is None else _as_spread(x), wanted)
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        asked = ocp.args.PyTreeRestore(item=wanted, restore_args=how)
+        state = checkpointer.restore((found.path / STATE).absolute(), args=asked)
+    return state if where is not None else jax.tree.map(_without_padding, state, wanted)
+
+
+def _without_padding(x: np.ndarray, like: jax.ShapeDtypeStruct) -> np.ndarray:
+    return np.asarray(x[tuple(map(slice, like.shape))])
+
+
+def _as_numpy(x: jax.ShapeDtypeStruct) -> ocp.RestoreArgs:
+    """As it was written: with its padding."""
+    return ocp.RestoreArgs(restore_type=np.ndarray, dtype=x.dtype)
+
+
+def _as_spread(x: jax.ShapeDtypeStruct) -> ocp.RestoreArgs:
+    """With as much padding as it is to have."""
+    return ocp.ArrayRestoreArgs(sharding=x.sharding, global_shape=x.shape, dtype=x.dtype, strict=False)
 
 
 def _arrays(state: TrainState) -> dict[str, str]:

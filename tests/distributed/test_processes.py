@@ -1,0 +1,102 @@
+"""Real processes: `make test` has the short form, `make test-distributed` (CHARRNN_DISTRIBUTED=long) the long one."""
+
+import json
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+
+from tests.distributed.group import PATIENCE, devices, ended, run_group, start_group
+from tests.faults.harness import SMALL, end_all, fingerprint, run, saved, signalled, start, text, wait_for
+
+LONG = os.environ.get("CHARRNN_DISTRIBUTED") == "long"
+KILLS = 10 if LONG else 1
+MESHES = [(2, "data=2,vocab=2", "float32")]
+"""Devices of each process, and how they are spread."""
+if LONG:
+    MESHES += [(1, "vocab=2", "float32"), (1, "data=2", "float32"), (2, "data=4", "float32")]
+    MESHES += [(2, "data=1,vocab=4", "float32")]
+    MESHES += [(4, "data=4,vocab=2", "float32"), (4, "data=2,vocab=4", "float32"), (4, "data=8", "float32")]
+    MESHES += [(1, "data=2", "bfloat16"), (2, "data=2,vocab=2", "bfloat16")]
+QUIET = ["--steps", 100, "--points", 2, "--report-every", 1, "--hidden-size", 24, "--embed-size", 8, "--batch-size", 8]
+QUIET += ["--length", 12, "--drop-state", 0, "--tokenizer", "word", "--pieces", 43]
+"""No noise, whose draws depend on the mesh; every step reported, and the last windows of a pass not even."""
+# Orbax leaves event loops open: they end with the test that used them.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(autouse=True)
+def _ended():
+    yield
+    end_all()
+
+
+def nats(out):
+    """Of each step, and of the test text; and the vocabulary."""
+    log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return np.array([line["nats"] for line in log]), json.loads((out / "results.json").read_text())["scores"]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The same runs on one device, by precision."""
+    folder = tmp_path_factory.mktemp("alone")
+    flags = ["--corpus", text(folder), *QUIET, "--mesh", "data=1"]
+    for precision in {precision for *_, precision in MESHES}:
+        assert run("train", *flags, "--precision", precision, "--out", folder / precision).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize(("number", "mesh", "precision"), MESHES)
+def test_two_processes_train_and_score_as_one_device(tmp_path, alone, number, mesh, precision):
+    flags = ["--corpus", alone / "text.txt", *QUIET, "--mesh", mesh, "--precision", precision]
+    (_, said, _), (_, other, _) = run_group(2, number, tmp_path / "out", *flags)
+    assert f"{2 * number} × cpu:cpu" in said
+    assert f"mesh {mesh.replace(',', ', ')}" in said
+    assert not [line for line in other.splitlines() if line and "[Gloo]" not in line], "one of them talks"
+    (ours, scores), (expected, theirs) = nats(tmp_path / "out"), nats(alone / precision)
+    tolerance = 1e-5 if precision == "float32" else 1e-3
+    np.testing.assert_allclose(ours, expected, rtol=tolerance)
+    assert len(ours) == 100
+    assert scores["test"]["nats"] == pytest.approx(theirs["test"]["nats"], rel=tolerance)
+
+
+def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(tmp_path):
+    """Whichever goes, the other ends by itself and says which; and one process alone goes on from the end."""
+    draw, out, whole = random.Random(0), tmp_path / "killed", tmp_path / "whole"
+    flags = ["--corpus", text(tmp_path), *SMALL, "--mesh", "data=2,vocab=2"]
+    run_group(2, 2, whole, *flags)
+    group = start_group(2, 2, *flags, "--out", out)
+    for kill in range(KILLS):
+        goal, lost = draw.randint(10 * kill, 10 * kill + 9), (kill + 1) % 2
+        wait_for(group[lost], lambda goal=goal: saved(out) >= goal)
+        code, error = signalled(group[lost], signal.SIGKILL)
+        assert code == -signal.SIGKILL, error
+        ((code, _, error),) = ended([group[1 - lost]], PATIENCE)
+        assert code not in (0, 2)
+        assert ("error: process 1 is gone" if lost else "leader") in error
+        group = start_group(2, 2, "--resume", out)
+    assert [code for code, *_ in ended(group)] == [0, 0]
+    assert fingerprint(out) == fingerprint(whole)
+
+
+def test_of_a_cluster_that_jax_knows_a_signal_to_one_stops_all_after_the_same_step(tmp_path):
+    """SLURM's variables, as srun sets them for two tasks on one host; then one process goes on alone."""
+    out = tmp_path / "run"
+    slurm = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
+    flags = ["--distributed", "--corpus", text(tmp_path), *SMALL, "--mesh", "vocab=2", "--out", out]
+    tasks = [{**slurm, "SLURM_PROCID": str(i), "SLURM_LOCALID": str(i), **devices(1)} for i in range(2)]
+    group = [start("train", *flags, "--steps", 100_000, **task) for task in tasks]
+    wait_for(group[1], lambda: saved(out) >= 5)
+    group[1].send_signal(signal.SIGTERM)
+    (code, _, error), (other, _, too) = ended(group, PATIENCE)
+    assert (code, other) == (143, 143)
+    stopped = saved(out)
+    for said in (error, too):
+        assert f"stopped after step {stopped}, which is saved: --resume {out} goes on" in said
+    alone = start("train", "--resume", out, "--mesh", "data=1")
+    wait_for(alone, lambda: saved(out) >= stopped + 5)
+    code, error = signalled(alone, signal.SIGTERM)
+    assert (code, saved(out) >= stopped + 5) == (143, True), error
