@@ -5,7 +5,7 @@ PYTHON ?= python3
 LATEST ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python) python3.13)
 TORCH := torch==2.13.0
 
-.PHONY: compare test test-latest test-faults smoke-recipes lint clean
+.PHONY: compare test test-latest test-faults test-distributed smoke-recipes lint clean
 
 compare: .venv/ready
 	@echo "== the main job: characters against words (about 14 minutes on two cores)"
@@ -26,6 +26,11 @@ test-faults: .venv/ready-dev
 	CHARRNN_FAULTS=long .venv/bin/python -m pytest -n 2 --hypothesis-profile=faults tests/faults \
 	    tests/io/test_checkpoints.py tests/io/test_hostile_corpora.py tests/text/test_hostile.py \
 	    tests/experiments/test_hostile_configuration.py
+
+test-distributed: .venv/ready-dev
+	@echo "== the long form of the tests of several devices and processes (about fifteen minutes)"
+	CHARRNN_DISTRIBUTED=long .venv/bin/python -m pytest -n 1 tests/distributed tests/test_parallel.py \
+	    tests/test_sharded_vocabulary.py tests/test_accumulation.py tests/experiments/test_meshes.py
 
 smoke-recipes: .venv/ready-dev
 	@echo "== two steps of every recipe, at its size"

@@ -6,6 +6,7 @@ error ends at once, without a farewell that the others would have to wait for.
 
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from contextlib import contextmanager
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from orbax.checkpoint import multihost
 
 from charrnn_jax.errors import InputError
 
@@ -92,6 +92,11 @@ def require_same(number: int, what: str) -> None:
 
 
 def _find(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+    if coordinator is not None:
+        _require_reachable(coordinator, process_id == 0)
+    which = "as the cluster says" if coordinator is None else f"process {process_id} of {processes} at {coordinator}"
+    # JAX ends a process that waits in vain by itself, and in many words.
+    print(f"{which}: waits {FOUND_WITHIN} s at most for all to be there", file=sys.stderr)
     try:
         jax.distributed.initialize(
             coordinator,
@@ -103,10 +108,25 @@ def _find(coordinator: str | None, processes: int | None, process_id: int | None
         )
     except (ValueError, TypeError) as error:  # no cluster that JAX knows has started this process
         raise InputError(f"--distributed finds no SLURM, Open MPI or Kubernetes ({error}): {FORM}") from None
-    except (RuntimeError, OSError) as error:
-        where = coordinator or "the address that the cluster says"
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"not all processes met at {where} in {FOUND_WITHIN} s ({reason}): start each, once") from None
+
+
+def _require_reachable(coordinator: str, leading: bool) -> None:
+    """Raises InputError where process 0 cannot listen there, or does not."""
+    host, _, port = coordinator.rpartition(":")
+    until = time.monotonic() + FOUND_WITHIN
+    while True:
+        try:
+            if leading:
+                with socket.socket() as free:
+                    free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    return free.bind(("", int(port)))
+            return socket.create_connection((host.strip("[]"), int(port)), 5).close()
+        except OSError as error:
+            if leading or time.monotonic() > until:
+                what = "cannot listen" if leading else "is not there"
+                advice = "use a free port of the host of process 0, and start that"
+                raise InputError(f"process 0 {what} at {coordinator} ({error.strerror or error}): {advice}") from None
+            time.sleep(0.2)
 
 
 @contextmanager
@@ -129,6 +149,8 @@ def _of_exchange(error: Exception) -> bool:
 
 def _missing() -> str:
     """Which processes do not answer; nothing where all do."""
+    from orbax.checkpoint import multihost  # which every experiment would have to wait for
+
     try:
         multihost.get_barrier_sync_fn()(key="roll call", timeout_ms=1000 * ROLL_CALL)
         return ""

@@ -57,6 +57,23 @@ def test_a_save_is_a_copy_of_the_state_as_it_was(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, load(find(tmp_path / "checkpoints"), state(0)), state(4))
 
 
+def test_padding_is_neither_read_nor_counted(tmp_path):
+    """What several processes write is padded to equal shares: another number of shares has padding of its own."""
+
+    def padded(rows):
+        whole = state(3)
+        return whole._replace(params={**whole.params, "w": jnp.pad(whole.params["w"], [(0, rows), (0, 0)])})
+
+    writer = Writer(tmp_path / "checkpoints", shapes=state(0))
+    writer.save(padded(2), {})
+    writer.wait()
+    found = find(tmp_path / "checkpoints")
+    jax.tree.map(np.testing.assert_array_equal, load(found, state(0)), state(3))
+    for rows in (0, 1, 4):
+        there = jax.tree.map(jnp.zeros_like, padded(rows))
+        jax.tree.map(np.testing.assert_array_equal, load(found, state(0), there), padded(rows))
+
+
 def test_every_damaged_byte_is_found(tmp_path, record_property):
     folder = saved(tmp_path / "checkpoints", None, None)
     tried = 0

@@ -42,6 +42,28 @@ def test_batch_n_is_a_function_of_n():
         np.testing.assert_array_equal(one, other)
 
 
+class Read(np.ndarray):
+    """Ids that tell which of them were asked for."""
+
+    asked: set
+
+    def __getitem__(self, index):
+        self.asked |= set(np.unique(index).tolist())
+        return np.asarray(super().__getitem__(index))
+
+
+def test_chosen_streams_are_those_of_the_whole_and_read_no_other_part_of_the_text():
+    ids = np.arange(100, dtype=np.int32).view(Read)
+    streams = fold_streams(ids, 999, 4, 5)
+    some = streams._replace(chosen=np.array([1, 2]))
+    for n in range(streams.windows):
+        ids.asked = set()
+        ours = batch_at(some, n)
+        assert ids.asked <= set(range(24, 75)), "from the token before the first of stream 1 to the last of stream 2"
+        for one, whole in zip(ours[:3], batch_at(streams, n)[:3], strict=True):
+            np.testing.assert_array_equal(one, whole[:, 1:3])
+
+
 @pytest.mark.parametrize(("tokens", "fix"), [(100, "--batch-size 1 or less"), (10, "windows of 10 tokens or less")])
 def test_a_text_too_short_says_what_would_fit(tokens, fix):
     with pytest.raises(InputError, match=f"needs at least 640 tokens: use {fix}"):

@@ -1,0 +1,64 @@
+import socket
+
+import pytest
+
+from charrnn_jax.errors import InputError
+from experiments import processes
+from experiments.processes import check, joined, leads, named, require_same, several
+from tests.faults.harness import run
+
+
+@pytest.mark.parametrize("told", [(False, None, None, None), (True, None, None, None), (False, "host:1234", 2, 1)])
+def test_who_is_who_is_said_once(told):
+    check(*told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        (True, "host:1234", 2, 0),
+        (True, None, None, 0),
+        (False, "host:1234", None, None),
+        (False, None, 2, 0),
+        (False, "host:1234", 2, 2),
+        (False, "host:1234", 0, 0),
+        (False, "host:1234", 2, -1),
+        (False, "host", 2, 0),
+        (False, "host:0", 2, 0),
+        (False, "host:65536", 2, 0),
+        (False, "host:12 34", 2, 0),
+    ],
+)
+def test_anything_else_is_refused_with_what_is_right(told):
+    with pytest.raises(InputError, match="use --coordinator HOST:PORT --processes N --process-id I together"):
+        check(*told)
+
+
+def test_one_process_leads_itself_and_waits_for_nobody():
+    with joined(False, None, None, None):
+        assert (several(), leads(), named()) == (False, True, "")
+        require_same(3, "a number")
+
+
+def test_a_process_without_its_leader_says_where_it_looked(monkeypatch):
+    monkeypatch.setattr(processes, "FOUND_WITHIN", 0.1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # and does not listen
+        where = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"process 0 is not there at {where}"), joined(False, where, 2, 1):
+            pass
+
+
+def test_a_leader_whose_port_is_taken_says_so():
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"process 0 cannot listen at {where}"), joined(False, where, 2, 0):
+            pass
+
+
+def test_a_cluster_that_is_not_there_is_not_waited_for():
+    done = run("train", "--distributed")
+    assert done.returncode == 2
+    assert "error: --distributed finds no SLURM, Open MPI or Kubernetes" in done.stderr.splitlines()[-1]
