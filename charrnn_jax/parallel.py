@@ -140,6 +140,8 @@ def layout(state: State, mesh: Mesh) -> State:
 def place(state: State, mesh: Mesh) -> State:
     """The state on the devices that the steps expect it on, its vocabulary padded to equal shares."""
     state = padded(state, mesh)
+    if mesh.is_multi_process:  # what only this process has, the others have as well
+        state = jax.tree.map(lambda x: np.asarray(x) if getattr(x, "is_fully_addressable", True) else x, state)
     return jax.device_put(state, layout(state, mesh))
 
 

@@ -109,7 +109,8 @@ def banner(title: str, precision: str = "float32") -> None:
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
     console.print(title, style="bold")
     devices = ", ".join(f"{number} × {device}" for device, number in Counter(env["devices"]).items())
-    console.print(f"  devices    {devices} ({env['cores']} cores), {env['precision']}")
+    each = ", each a device" if env["devices"] == ["cpu:cpu"] * env["cores"] and env["cores"] > 1 else ""
+    console.print(f"  devices    {devices} ({env['cores']} cores{each}), {env['precision']}")
     console.print(f"  versions   python {env['python']}, {versions}\n")
 
 

@@ -12,6 +12,8 @@ import shlex
 import sys
 from typing import Any, NamedTuple
 
+import jax
+
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import steps
 from charrnn_jax.io.corpora import Corpus, load
@@ -30,7 +32,7 @@ from experiments.loop import train
 from experiments.meshes import described, spread_of
 from experiments.pretrained import begin_with_vectors
 from experiments.processes import check as check_processes
-from experiments.processes import joined, leads, require_same, wait_for_all
+from experiments.processes import joined, leads, require_same, several, wait_for_all
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
@@ -135,7 +137,8 @@ def introduce(config: Config, corpus: Corpus, trainer: Trainer) -> None:
     model = trainer.model
     banner(f"Training on {corpus.name}", config.precision)
     console.print(f"  {model.num_layers} × {model.hidden_size} {model.cell}, vocabulary {model.vocab_size:,}")
-    console.print(f"  {count_parameters(model).total:,} parameters, mesh {described(trainer.mesh)}")
+    among = f" of {jax.process_count()} processes" if several() else ""
+    console.print(f"  {count_parameters(model).total:,} parameters, mesh {described(trainer.mesh)}{among}")
     console.print(f"  from step {int(trainer.state.step)}\n")
 
 

@@ -82,6 +82,21 @@ def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(
     assert fingerprint(out) == fingerprint(whole)
 
 
+@pytest.mark.skipif(not LONG, reason="the long form: make test-distributed")
+def test_whatever_a_run_can_do_two_processes_can(tmp_path):
+    """What reads or changes a state between its steps: other weights, a mean, the best point, samples, vectors."""
+    flags = ["--corpus", text(tmp_path), *SMALL, "--mesh", "vocab=2"]
+    words, out = [word for word in set((tmp_path / "text.txt").read_text().split())], tmp_path / "averaged"
+    (tmp_path / "vectors.txt").write_text("".join(f"{word} {' 0.5' * 8}\n" for word in words))
+    averaging = ["--optimizer", "sgd", "--learning-rate", 1, "--average-after", 1, "--patience", 1]
+    ((_, said, _), _) = run_group(2, 1, out, *flags, *averaging, "--sample-chars", 20)
+    assert "no better validation" in said
+    run_group(2, 1, tmp_path / "again", *flags, "--init-from", out, "--random-length", "--decay", "anneal")
+    vectors = ["--tokenizer", "word", "--vectors", tmp_path / "vectors.txt", "--freeze-vectors", "--accumulate", 2]
+    ((_, said, _), _) = run_group(2, 1, tmp_path / "frozen", *flags, *vectors)
+    assert "vectors for the vocabulary: 10 of" in said
+
+
 def test_of_a_cluster_that_jax_knows_a_signal_to_one_stops_all_after_the_same_step(tmp_path):
     """SLURM's variables, as srun sets them for two tasks on one host; then one process goes on alone."""
     out = tmp_path / "run"
