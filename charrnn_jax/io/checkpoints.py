@@ -72,6 +72,7 @@ class Writer:
         self._pending = self._pool.submit(_write, self.folder, kept, said, score, arrays)
         if several:  # the next step's exchanges may not overtake those of the checkpoint
             self.wait()
+            multihost.sync_global_processes("kept")  # nobody looks for a checkpoint that is not there yet
 
     def wait(self) -> None:
         """Returns when the last state is on disk."""

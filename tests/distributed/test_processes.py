@@ -88,7 +88,7 @@ def test_whatever_a_run_can_do_two_processes_can(tmp_path):
     flags = ["--corpus", text(tmp_path), *SMALL, "--mesh", "vocab=2"]
     words, out = set((tmp_path / "text.txt").read_text().split()), tmp_path / "averaged"
     (tmp_path / "vectors.txt").write_text("".join(f"{word} {' 0.5' * 8}\n" for word in words))
-    averaging = ["--optimizer", "sgd", "--learning-rate", 50, "--average-after", 1, "--patience", 1]
+    averaging = ["--patience", 2, "--optimizer", "sgd", "--learning-rate", 50, "--average-after", 1, "--points", 24]
     ((_, said, _), _) = run_group(2, 1, out, *flags, *averaging, "--sample-chars", 20)
     assert "no better validation" in said
     run_group(2, 1, tmp_path / "again", *flags, "--init-from", out, "--random-length", "--decay", "anneal")
