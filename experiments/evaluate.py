@@ -27,8 +27,8 @@ from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
 from experiments.adaptive import Extras, check, extra_scores
-from experiments.fit import Scorer, require_lossless
 from experiments.run_folder import read_trained
+from experiments.scorer import Scorer, require_lossless
 from experiments.shell import banner, console, print_score, run
 
 

@@ -1,13 +1,12 @@
-"""One model on one text: the loops around the pure steps, and the four `jit`s of a run."""
+"""One model on one text: the state that a run goes through, and its `jit`s beside that of `scorer`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import Mesh
 from jax.stages import Wrapped
 
 from charrnn_jax.accumulation import accumulated
@@ -15,35 +14,18 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
 from charrnn_jax.optimisers import anneal, begin_averaging, mean_or_last
-from charrnn_jax.parallel import (
-    layout,
-    padded,
-    place,
-    place_batch,
-    spread_evaluation,
-    spread_gradient,
-    streams_here,
-    whole,
-)
+from charrnn_jax.parallel import layout, padded, place, place_batch, spread_gradient, streams_here, whole
 from charrnn_jax.sampling import Filters, generate
 from charrnn_jax.sharded_vocabulary import VOCAB
-from charrnn_jax.text.closed_word import ClosedWordTokenizer
-from charrnn_jax.text.streams import Batch, batch_at, fold_for_scoring, fold_streams, with_drawn_lengths
-from charrnn_jax.text.texts import Text
+from charrnn_jax.text.streams import Batch, batch_at, fold_streams, with_drawn_lengths
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import Tokens
-from charrnn_jax.training import (
-    EvalState,
-    Gradient,
-    TrainState,
-    init_train_state,
-    make_eval_step,
-    make_train_step,
-)
-from charrnn_jax.types import Array, Float, Params
-from experiments.meshes import EVENLY, Spread, mesh_for, scored_streams
+from charrnn_jax.training import Gradient, TrainState, init_train_state, make_train_step
+from charrnn_jax.types import Array, Params
+from experiments.meshes import EVENLY, Spread, mesh_for
 from experiments.process import on_nvidia
 from experiments.schedule import Schedule, make_optimizer
+from experiments.scorer import Scorer
 
 
 class Trainer:
@@ -125,44 +107,6 @@ class Trainer:
         self.goes_on_from(self.state._replace(opt_state=annealed))
 
 
-class Scorer:
-    """A model, compiled to say what each token of a text costs."""
-
-    def __init__(self, model: LanguageModel, tokenizer: Tokenizer, spread: Spread = EVENLY):
-        self.model, self.start_id, self.streams = model, tokenizer.start_id, scored_streams(spread)
-        self.mesh = mesh_for(spread, self.streams)
-        nats_of = partial(score, model.clone(shards=spread.vocab))
-        everywhere = NamedSharding(self.mesh, P())
-        self.eval_step = jax.jit(
-            spread_evaluation(make_eval_step(nats_of), self.mesh), out_shardings=(None, everywhere)
-        )
-
-    def score(self, params: Params, tokens: Tokens, between: Callable[[], None] = lambda: None) -> Score:
-        """The whole text, summed in double precision."""
-        total = 0.0
-        for _, nats in self._costs(params, tokens):
-            between()
-            total += float(np.sum(nats, dtype=np.float64))
-        return Score(total, len(tokens.ids), tokens.words, tokens.chars)
-
-    def surprisal(self, params: Params, tokens: Tokens) -> Float[np.ndarray, "N"]:
-        """The nats of each token."""
-        nats = np.zeros(len(tokens.ids))
-        places = fold_for_scoring(np.arange(len(nats), dtype=np.int32), 0, self.streams)
-        for n, cost in self._costs(params, tokens):
-            batch = batch_at(places, n)  # of the same text, each token its own place
-            nats[batch.targets[batch.weights > 0]] = cost[batch.weights > 0]
-        return nats
-
-    def _costs(self, params: Params, tokens: Tokens) -> Iterator[tuple[int, np.ndarray]]:
-        streams = fold_for_scoring(tokens.ids, self.start_id, self.streams)
-        streams = streams._replace(chosen=streams_here(self.mesh, self.streams))
-        state = place(EvalState(params, init_state(self.model, self.streams)), self.mesh)
-        for n in range(streams.windows):
-            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh))
-            yield n, np.asarray(nats)
-
-
 def shapes_of(model: LanguageModel, schedule: Schedule) -> TrainState:
     """Those of the whole state, and its types."""
     return jax.eval_shape(partial(begin, model, schedule), jax.random.key(0))
@@ -214,15 +158,6 @@ def split_seed(seed: int) -> tuple[Array, Array, Array]:
     """The keys of a run: for its parameters, its training steps, its samples."""
     params_key, train_key, sample_key = jax.random.split(jax.random.key(seed), 3)
     return params_key, train_key, sample_key
-
-
-def require_lossless(tokenizer: Tokenizer, text: Text, name: str) -> None:
-    """Raises InputError where a closed vocabulary cannot write the text: its bits would not be of that text."""
-    if tokenizer.kind != ClosedWordTokenizer.kind:
-        return  # every other tokenizer writes every text
-    whole = text.read()
-    if tokenizer.decode(tokenizer.encode(whole)) != whole:
-        raise InputError(f"{name} has words or spaces outside the closed vocabulary: use word or char")
 
 
 def write_samples(

@@ -25,7 +25,7 @@ from experiments import process
 from experiments.command_line import OF_A_START, command, continued, read_config
 from experiments.encoded import tokens_of
 from experiments.environment import environment
-from experiments.fit import Trainer, require_lossless
+from experiments.fit import Trainer
 from experiments.journal import Line
 from experiments.json_files import write_json
 from experiments.loop import train
@@ -37,6 +37,7 @@ from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
+from experiments.scorer import require_lossless
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
 
 RESTORE = "restore it, or begin another run in a new folder with --out"

@@ -12,13 +12,14 @@ from charrnn_jax.io.corpora import Corpus
 from charrnn_jax.text.texts import StringText
 from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
 from charrnn_jax.text.tokens import encode
-from experiments.fit import Trainer, require_lossless
+from experiments.fit import Trainer
 from experiments.journal import Line
 from experiments.json_files import Shape
 from experiments.loop import train
 from experiments.plan import validations
 from experiments.run_config import Config, plan_of
 from experiments.run_folder import Kept, open_journal, read_run
+from experiments.scorer import require_lossless
 from experiments.shell import console
 from experiments.study.kept import once
 from experiments.study.terms import Contender, Terms, contenders_of, form_of, share_out

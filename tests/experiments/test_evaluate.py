@@ -12,9 +12,9 @@ from charrnn_jax.text.tokens import encode
 from experiments import evaluate, train
 from experiments.adaptive import Extras, dynamic_score, extra_scores
 from experiments.evaluate import Config
-from experiments.fit import Scorer
 from experiments.run_config import Config as TrainConfig
 from experiments.run_folder import read_trained
+from experiments.scorer import Scorer
 from experiments.shell import run
 
 # Orbax warns of its own plans, and leaves event loops open: both end with the test that used it.
