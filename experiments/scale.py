@@ -166,8 +166,9 @@ def planned_rows(config: Config) -> dict[str, Any]:
     works = {axis: [base._replace(**{axis: n}) for n in sorted(c.shards)] for axis in ("vocab", "data")}
     meshes = [mesh for mesh in MESHES if prod(mesh) <= MOST_PLANNED]
     works |= {name: [on_mesh(BENCHMARKS[name], *mesh) for mesh in meshes] for name in c.benchmarks}
-    plans = iter(plan([work for several in works.values() for work in several]))
-    rows = {name: [planned_row(work, next(plans)) for work in several] for name, several in works.items()}
+    every = list(dict.fromkeys(work for several in works.values() for work in several))
+    plans = dict(zip(every, plan(every), strict=True))
+    rows = {name: [planned_row(work, plans[work]) for work in several] for name, several in works.items()}
     return {
         "shards": {axis: rows[axis] for axis in ("vocab", "data")},
         "benchmarks": {name: rows[name] for name in c.benchmarks},

@@ -1,6 +1,7 @@
 """What a training step takes and holds on many devices, as sheets of text: for a terminal, and for a page."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 from rich import box
@@ -129,3 +130,21 @@ def threads_sheet(compared: Sequence[dict[str, Any]]) -> Sheet:
         ratios = f"{each['ratio']:.2f}", f"{(high - low) / 2:.2f}"
         rows.append((each["size"], *(f"{1e3 * taken:.1f}" for taken in seconds), *ratios))
     return Sheet("A device a core, and one device with the threads of all cores", header, rows)
+
+
+def agreement_sheet(report: dict[str, Any]) -> Sheet:
+    """Over all steps: what was predicted over what was found, from the least to the largest."""
+    measured = [row for rows in report["rows"].values() for row in rows]
+    several = [*report["shards"].values(), *report["benchmarks"].values()]
+    every = measured + [row for rows in several for row in rows]
+    ratios = {
+        "time of a step, measured": [row["seconds_ratio"] for row in measured],
+        "memory of a device, planned": [row["bytes_ratio"] for row in every],
+        "bytes exchanged, in the program": [row["exchanged_ratio"] for row in every if row["exchanged_ratio"]],
+    }
+    header = ("predicted, over what was found", "steps", "least", "median", "largest")
+    rows = []
+    for what, found in ratios.items():
+        spread = (f"{each:.3f}" for each in (min(found), median(found), max(found)))
+        rows.append((what, str(len(found)), *spread))
+    return Sheet("Agreement", header, rows)

@@ -98,6 +98,7 @@ def machine_of(number: int, probed: Mapping[str, Probe], taken: Mapping[str, Seq
     link = ALONE
     if sums:
         small, large = (sums[size] / (2 * (number - 1)) for size in (SUMMED[0], SUMMED[-1]))
-        link = Link(SUMMED[-1] / number / (large - small) if large > small else ALONE.bandwidth, small)
+        beside = large - small if large > small else large  # in a noisy minute nothing is left of it
+        link = Link(SUMMED[-1] / number / beside, small)
     rates = rate["product"], rate["recurrent"], rate["memory"]
     return Calibrated(Machine(f"{number} measured", *rates, within=link, between=link, node=number), sums)

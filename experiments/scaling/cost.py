@@ -3,6 +3,7 @@
 Time is the sum of its parts: products, passes over memory, collectives, none of which is expected to overlap another.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 from charrnn_jax.losses import LOGITS
@@ -124,6 +125,7 @@ def bytes_of(work: Workload) -> Bytes:
     )
 
 
+@cache
 def flops_of(work: Workload) -> tuple[int, int]:
     """Of one device: of the products inside loops over time, and of all others.
 

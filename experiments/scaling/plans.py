@@ -51,6 +51,8 @@ class Corpus(NamedTuple):
     vocabulary: int
     size: float
     """Bytes of text."""
+    encoded: float
+    """Bytes of text that one core encodes in a second: `docs/speed.md`, Text."""
 
     @property
     def id_bytes(self) -> int:
@@ -58,9 +60,9 @@ class Corpus(NamedTuple):
         return id_type(self.vocabulary)().itemsize
 
 
-BILLION = Corpus("One Billion Word", 0.8e9, WORDS, 0.8e9 * BYTES_OF_WORD)
-CHARACTERS = Corpus("1 TB as characters", 1e12, 256, 1e12)
-TERABYTE_OF_WORDS = Corpus("1 TB as words", 1e12 / BYTES_OF_WORD, WORDS, 1e12)
+BILLION = Corpus("One Billion Word", 0.8e9, WORDS, 0.8e9 * BYTES_OF_WORD, 12.2e6)
+CHARACTERS = Corpus("1 TB as characters", 1e12, 256, 1e12, 203e6)
+TERABYTE_OF_WORDS = Corpus("1 TB as words", 1e12 / BYTES_OF_WORD, WORDS, 1e12, 12.2e6)
 CORPORA = (BILLION, CHARACTERS, TERABYTE_OF_WORDS)
 
 ModelName = Literal["2048-512", "8192-1024"]
@@ -75,8 +77,12 @@ CHARACTER = Workload(256, 256, 4096, 2, 1024, 128)
 """A large model of characters."""
 STREAMS = 128
 """Of each device: as many more devices, as many more streams."""
-MESHES = ((8, 1), (2, 4), (1, 8), (64, 1), (8, 8), (64, 8))
+MESHES = ((8, 1), (2, 4), (1, 8), (64, 1), (16, 4), (8, 8), (512, 1), (128, 4), (64, 8))
 """Devices for the streams, and for the vocabulary."""
+CHECKED = 0.4e9
+"""Bytes a second that are read for their checksums when a store is opened: `charrnn_jax.io.token_store`."""
+WRITTEN = 1e9
+"""Bytes a second to the disk of a checkpoint: an assumption."""
 
 
 def on_mesh(work: Workload, data: int, vocab: int) -> Workload:
@@ -87,3 +93,19 @@ def on_mesh(work: Workload, data: int, vocab: int) -> Workload:
 def epoch_seconds(corpus: Corpus, work: Workload, machine: Machine) -> float:
     """One pass through the text."""
     return corpus.tokens / (work.B * work.T) * seconds_of(work, machine).total
+
+
+def meshes_of(work: Workload, devices: int) -> list[Workload]:
+    """The same model on each mesh of so many devices: one with few words leaves them together."""
+    shapes = [(data, vocab) for data, vocab in MESHES if data * vocab == devices and (vocab == 1 or work.V == WORDS)]
+    return [on_mesh(work, *shape) for shape in shapes]
+
+
+def fastest(work: Workload, devices: int, machine: Machine) -> Workload:
+    """On which of these meshes a step takes least time."""
+    return min(meshes_of(work, devices), key=lambda meshed: seconds_of(meshed, machine).total)
+
+
+def hosts(measured: Machine) -> Machine:
+    """Machines such as the one measured, connected by Ethernet."""
+    return measured._replace(name="hosts, 10 Gb/s", between=ETHERNET)
