@@ -8,7 +8,6 @@ from experiments import scale
 from experiments.scale import Config, check, main, powers_of_two, sweeps
 from experiments.scaling import calibration
 from experiments.scaling.comparison import machine_from, predicted
-from experiments.scaling.steps import plan_step, planned
 from experiments.scaling.workload import Workload
 from tests.faults.harness import run
 
@@ -18,7 +17,7 @@ TINY = Config(
     hidden_size=8,
     batch_size=8,
     length=4,
-    batches=(8, 16),
+    batches=(8,),
     vocabularies=(60,),
     planned_vocabulary=1000,
     shards=(1, 2),
@@ -30,13 +29,12 @@ TINY = Config(
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """On two devices; plans are made in this process, which has them."""
+    """On two devices."""
     out = tmp_path_factory.mktemp("scale") / "run"
     with pytest.MonkeyPatch.context() as patched:
         for name, value in {"ROWS": 32, "COPIED": 256, "SUMMED": (64, 256)}.items():
             patched.setattr(calibration, name, value)
         patched.setattr(scale, "powers_of_two", lambda _: [1, 2])
-        patched.setattr(scale, "plan", lambda works: [planned(plan_step(work)) for work in works])
         main(replace(TINY, out=out))
     return out, json.loads((out / "scale.json").read_text())
 
@@ -49,7 +47,7 @@ def test_what_varies_is_measured_and_predicted(done):
         for sweep, rows in report["rows"].items()
     }
     assert meshes["devices"] == [(60, 8, 1, 1), (60, 8, 2, 1)]
-    assert meshes["batch"] == [(60, 8, 2, 1), (60, 16, 2, 1)]
+    assert meshes["batch"] == [(60, 8, 2, 1)]
     assert meshes["vocabulary"] == [(60, 8, 2, 1), (60, 8, 1, 2)]
     for row in (row for rows in report["rows"].values() for row in rows):
         work, machine = Workload(**row["work"]), report["machines"][row["work"]["data"] * row["work"]["vocab"] - 1]
