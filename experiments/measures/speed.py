@@ -1,10 +1,10 @@
 """How long things take: functions that take turns, and an interval of their median. The only measure with a clock."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -16,18 +16,19 @@ from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.types import Array, Params
 from experiments.fit import split_seed
 
+Name = TypeVar("Name", bound=Hashable)
 LEAST_ROUNDS = 6
 """Fewer say nothing of the median with a confidence of 95 %."""
 
 
 def take_turns(
-    functions: Mapping[str, Callable[[], Any]], rounds: int, clock: Callable[[], float] = perf_counter
-) -> dict[str, list[float]]:
+    functions: Mapping[Name, Callable[[], Any]], rounds: int, clock: Callable[[], float] = perf_counter
+) -> dict[Name, list[float]]:
     """The seconds of every call, results waited for: one call of each a round, after a first one that is not timed.
 
     What disturbs the machine for a while disturbs all of them, so that their differences within a round stand.
     """
-    taken: dict[str, list[float]] = {name: [] for name in functions}
+    taken: dict[Name, list[float]] = {name: [] for name in functions}
     for function in functions.values():
         jax.block_until_ready(function())
     for _ in range(rounds):
