@@ -7,6 +7,7 @@ import pytest
 
 from charrnn_jax import parallel
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.outputs import Softmax
 from charrnn_jax.parallel import layout, mesh_of, padded, place, spread_evaluation, spread_gradient, whole
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
@@ -110,3 +111,14 @@ def test_what_is_padded_and_gathered_is_as_it_was():
     assert once.params["embedding"].shape == (16, 4)
     jax.tree.map(np.testing.assert_array_equal, padded(once, mesh), once)
     assert not np.asarray(once.params["output"].W)[:, V:].any()
+
+
+@pytest.mark.parametrize("softmax", [Softmax(), Softmax(components=3), Softmax(cutoffs=(3, 7)), Softmax(samples=2)])
+def test_what_is_shared_out_by_rows_alone_is_gathered_as_it_was(monkeypatch, softmax):
+    """Of the parameters of a mixture or of clusters, no axis is the vocabulary."""
+    monkeypatch.setattr(parallel, "LARGE", 2)
+    params = init_params(LanguageModel(V, 4, 6, softmax=softmax), jax.random.key(0))
+    state = init_train_state(params, optax.adam(1.0), ())
+    placed = place(state, mesh_with(2, 1))
+    assert [x for x in jax.tree.leaves(placed.opt_state[0].mu["output"]) if not x.sharding.is_fully_replicated]
+    jax.tree.map(np.testing.assert_array_equal, whole(placed, V), state)
