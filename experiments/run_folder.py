@@ -116,6 +116,8 @@ def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kep
     if kept:
         trainer.goes_on_from(load_state(kept, trainer.state))
         journal.goes_on_from(kept.found)
+    else:
+        (config.out / "metrics.jsonl").unlink(missing_ok=True)  # of a process that died before its first checkpoint
     return journal
 
 

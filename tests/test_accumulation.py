@@ -51,7 +51,7 @@ def test_the_last_window_is_padded():
 
 
 def test_every_stream_goes_on_from_its_own_state():
-    gradient_of = make_gradient(partial(score, MODEL), STREAMS.length * 8, 0.0)
+    gradient_of = make_gradient(partial(score, MODEL), 8, 0.0)
     batch, key = batch_at(STREAMS, 1), jax.random.key(0)
     before = jax.tree.map(lambda x: jax.random.normal(key, x.shape), init_state(MODEL, 8))
     whole, parts = (jax.jit(each)(PARAMS, before, batch, key) for each in (gradient_of, accumulated(gradient_of, 4)))
@@ -77,7 +77,7 @@ def test_a_part_is_all_that_is_in_memory():
     params, batch = init_params(model, jax.random.key(0)), batch_at(fold_streams(np.resize(IDS, 2048), 0, 64, 32), 0)
 
     def planned(parts):
-        gradient_of = accumulated(make_gradient(partial(score, model), 2048, 0.0), parts)
+        gradient_of = accumulated(make_gradient(partial(score, model), 64, 0.0), parts)
         lowered = jax.jit(gradient_of).lower(params, init_state(model, 64), batch, jax.random.key(0))
         return lowered.compile().memory_analysis().temp_size_in_bytes
 

@@ -10,6 +10,7 @@ from charrnn_jax.cells import CELLS, LSTMState
 from charrnn_jax.cudnn import cudnn_lstm
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.noise import Rates
 from charrnn_jax.recurrence import init_layer, project
 from experiments.process import on_nvidia
 
@@ -72,6 +73,9 @@ def test_cudnn_is_the_scan():
         ({"input_mode": "direct"}, [9]),
         ({"cell": "gru"}, []),
         ({"precision": "bfloat16"}, []),
+        ({"rates": Rates(zoneout_cell=0.1)}, []),
+        ({"rates": Rates(state_dropout=0.1)}, []),
+        ({"padded": True}, []),
     ],
 )
 def test_a_model_has_cudnn_run_the_layers_that_it_knows(calls, asked, called):

@@ -1,13 +1,18 @@
 from functools import cache, partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import PartitionSpec as P
 
 from charrnn_jax import parallel
 from charrnn_jax.model import LanguageModel, init_params, init_state, score
+from charrnn_jax.noise import Rates, noise
+from charrnn_jax.outputs import Softmax
 from charrnn_jax.parallel import layout, mesh_of, padded, place, spread_evaluation, spread_gradient, whole
+from charrnn_jax.sharded_vocabulary import VOCAB
 from charrnn_jax.text.streams import batch_at, fold_for_scoring, fold_streams
 from charrnn_jax.training import EvalState, init_train_state, make_eval_step, make_train_step
 
@@ -110,3 +115,25 @@ def test_what_is_padded_and_gathered_is_as_it_was():
     assert once.params["embedding"].shape == (16, 4)
     jax.tree.map(np.testing.assert_array_equal, padded(once, mesh), once)
     assert not np.asarray(once.params["output"].W)[:, V:].any()
+
+
+@pytest.mark.parametrize("softmax", [Softmax(), Softmax(components=3), Softmax(cutoffs=(3, 7)), Softmax(samples=2)])
+def test_what_is_shared_out_by_rows_alone_is_gathered_as_it_was(monkeypatch, softmax):
+    """Of the parameters of a mixture or of clusters, no axis is the vocabulary."""
+    monkeypatch.setattr(parallel, "LARGE", 2)
+    params = init_params(LanguageModel(V, 4, 6, softmax=softmax), jax.random.key(0))
+    state = init_train_state(params, optax.adam(1.0), ())
+    placed = place(state, mesh_with(2, 1))
+    assert [x for x in jax.tree.leaves(placed.opt_state[0].mu["output"]) if not x.sharding.is_fully_replicated]
+    jax.tree.map(np.testing.assert_array_equal, whole(placed, V), state)
+
+
+def test_devices_that_share_a_vocabulary_leave_out_rows_of_their_own_and_all_else_alike():
+    def noisy(table):
+        drawn = noise(Rates(embedding_dropout=0.5), (0.5,), jax.random.key(0)).of_shard()
+        return drawn.embedding(table), drawn.drop(0, jnp.ones((1, 16, 1)))
+
+    spread = jax.shard_map(noisy, mesh=mesh_with(1, 4), in_specs=P(VOCAB), out_specs=(P(VOCAB), P(VOCAB)))
+    rows, connections = jax.jit(spread)(jnp.ones((64, 1)))
+    assert len(np.unique(rows.reshape(4, 16), axis=0)) == 4
+    assert len(np.unique(connections.reshape(4, 16), axis=0)) == 1

@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Iterator, Set
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
@@ -33,16 +32,15 @@ GZIP, ZIP = b"\x1f\x8b", b"PK\3\4"
 
 def pretrained(
     table: Float[Array | np.ndarray, "V E"], tokenizer: Tokenizer, path: Path
-) -> tuple[Float[Array, "V E"], Coverage]:
+) -> tuple[Float[np.ndarray, "V E"], Coverage]:
     """The embedding table, in which rows of words are their vectors of the file, and how many were found.
 
-    See `assign` for which row gets which vector. Raises InputError for a tokenizer without words, and as
-    `read_vectors` does.
+    On no device yet: of a vocabulary that devices share, none may be able to hold the whole table. See `assign` for
+    which row gets which vector. Raises InputError for a tokenizer without words, and as `read_vectors` does.
     """
     words = words_of(tokenizer)
     vectors = read_vectors(path, wanted(words), table.shape[1])
-    filled, coverage = assign(np.asarray(table), words, vectors)
-    return jnp.asarray(filled), coverage
+    return assign(np.asarray(table), words, vectors)
 
 
 def read_vectors(path: Path, wanted: Set[str], size: int) -> Iterator[tuple[str, Float32[np.ndarray, "E"]]]:

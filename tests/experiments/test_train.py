@@ -208,6 +208,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(finished, tmp_pat
     out = tmp_path / "killed"
     out.mkdir()
     (out / "config.json").write_text((finished / "config.json").read_text())
+    (out / "metrics.jsonl").write_text((finished / "metrics.jsonl").read_text())
     main(Config(resume=out))
     assert fingerprint(out) == fingerprint(finished)
 

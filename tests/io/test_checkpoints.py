@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -48,11 +49,27 @@ def test_the_last_ones_are_kept_and_the_best(tmp_path):
     assert find(folder / "5").step == 5
 
 
-def test_a_save_is_a_copy_of_the_state_as_it_was(tmp_path):
-    writer, now = Writer(tmp_path / "checkpoints"), state(4)
-    change = jax.jit(lambda s: jax.tree.map(lambda x: x + jnp.ones_like(x), s), donate_argnums=0)
+def in_place(arrays):
+    for x in jax.tree.leaves(arrays):
+        x += 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "change"),
+    [
+        (lambda: state(4), jax.jit(lambda s: jax.tree.map(lambda x: x + jnp.ones_like(x), s), donate_argnums=0)),
+        (lambda: jax.tree.map(np.array, state(4)), in_place),
+    ],
+    ids=["donated", "changed"],
+)
+def test_a_save_is_a_copy_of_the_state_as_it_was(tmp_path, monkeypatch, arrays, change):
+    """Whatever happens to the arrays before the first of them is written."""
+    changed, write = threading.Event(), checkpoints._write
+    monkeypatch.setattr(checkpoints, "_write", lambda *args: changed.wait(60) and write(*args))
+    writer, now = Writer(tmp_path / "checkpoints"), arrays()
     writer.save(now, {})
     change(now)
+    changed.set()
     writer.wait()
     jax.tree.map(np.testing.assert_array_equal, load(find(tmp_path / "checkpoints"), state(0)), state(4))
 

@@ -54,7 +54,7 @@ class Unfinished:
             yield piece
 
 
-def same(found, expected):
+def assert_same(found, expected):
     assert found.ids.dtype == expected.ids.dtype
     np.testing.assert_array_equal(found.ids, expected.ids)
     assert found[1:] == expected[1:]
@@ -79,7 +79,7 @@ def test_a_store_is_the_encoding_in_memory(tmp_path, kind, trained_on, text, siz
     tokenizer = train_tokenizer(kind, StringText(trained_on), pieces=5)
     expected = encode(tokenizer, StringText(text, size))
     for _ in range(2):  # built, then opened
-        same(store(tmp_path, "train", tokenizer, StringText(text, size)), expected)
+        assert_same(store(tmp_path, "train", tokenizer, StringText(text, size)), expected)
 
 
 @ALL
@@ -87,7 +87,7 @@ def test_a_store_that_fits_is_read_and_holds_no_other_files(tmp_path, kind, no_b
     expected = encode(KINDS[kind], StringText(TEXT))
     store(tmp_path, "train", KINDS[kind], StringText(TEXT))
     no_building()
-    same(store(tmp_path, "train", KINDS[kind], StringText(TEXT)), expected)
+    assert_same(store(tmp_path, "train", KINDS[kind], StringText(TEXT)), expected)
     assert sorted(files(tmp_path)) == ["train.ids", "train.json"]
 
 
@@ -113,7 +113,7 @@ def test_a_build_killed_again_and_again_arrives(tmp_path):
     for last in range(len(list(text.pieces()))):
         with pytest.raises(KilledError):
             store(tmp_path, "train", KINDS["word"], Unfinished(text, last))
-    same(store(tmp_path, "train", KINDS["word"], text), encode(KINDS["word"], text))
+    assert_same(store(tmp_path, "train", KINDS["word"], text), encode(KINDS["word"], text))
 
 
 def keep(content):
@@ -135,7 +135,7 @@ def test_ids_half_written_by_a_killed_build_are_not_trusted(tmp_path, damage):
         store(tmp_path, "train", KINDS["word"], Unfinished(text, 5))
     part = tmp_path / "train.part"
     part.write_bytes(damage(part.read_bytes()))
-    same(store(tmp_path, "train", KINDS["word"], text), encode(KINDS["word"], text))
+    assert_same(store(tmp_path, "train", KINDS["word"], text), encode(KINDS["word"], text))
 
 
 def alter(field, value):
@@ -185,7 +185,7 @@ def test_what_was_damaged_is_built_anew(tmp_path, part, suffix, damage):
         path.write_bytes(damage(path.read_bytes()))
     else:
         path.unlink()
-    same(store(tmp_path, "train", tokenizer, text), encode(tokenizer, text))
+    assert_same(store(tmp_path, "train", tokenizer, text), encode(tokenizer, text))
     assert sorted(files(tmp_path)) == ["train.ids", "train.json"]
 
 
@@ -199,13 +199,15 @@ def test_a_stale_store_is_built_anew(tmp_path, text, kind, size, killed):
             store(tmp_path, "train", KINDS["word"], Unfinished(StringText(TEXT, 20), 5))
     else:
         store(tmp_path, "train", KINDS["word"], StringText(TEXT, 20))
-    same(store(tmp_path, "train", KINDS[kind], StringText(text, size)), encode(KINDS[kind], StringText(text, size)))
+    assert_same(
+        store(tmp_path, "train", KINDS[kind], StringText(text, size)), encode(KINDS[kind], StringText(text, size))
+    )
 
 
 def test_a_store_of_another_version_is_built_anew(tmp_path, monkeypatch):
     store(tmp_path, "train", KINDS["char"], StringText(TEXT))
     monkeypatch.setattr(token_store, "VERSION", 2)
-    same(store(tmp_path, "train", KINDS["char"], StringText(TEXT)), encode(KINDS["char"], StringText(TEXT)))
+    assert_same(store(tmp_path, "train", KINDS["char"], StringText(TEXT)), encode(KINDS["char"], StringText(TEXT)))
     assert json.loads((tmp_path / "train.json").read_bytes())["version"] == 2
 
 
@@ -217,7 +219,9 @@ def test_a_text_that_changes_while_it_is_encoded_leaves_no_store(tmp_path):
     with pytest.raises(InputError, match="changed while it was encoded"):
         store(tmp_path, "train", KINDS["char"], Changing(TEXT, 20))
     assert sorted(files(tmp_path)) == ["train.part"]
-    same(store(tmp_path, "train", KINDS["char"], StringText(TEXT, 20)), encode(KINDS["char"], StringText(TEXT, 20)))
+    assert_same(
+        store(tmp_path, "train", KINDS["char"], StringText(TEXT, 20)), encode(KINDS["char"], StringText(TEXT, 20))
+    )
 
 
 @pytest.mark.parametrize(("vocabulary", "dtype"), [(200, "uint8"), (300, "uint16"), (70_000, "int32")])
@@ -272,5 +276,7 @@ def test_two_processes_share_one_store(tmp_path):
     for builder in builders:
         builder.join()
     assert [builder.exitcode for builder in builders] == [0, 0]
-    same(store(tmp_path, "train", KINDS["word"], StringText(text, 20)), encode(KINDS["word"], StringText(text, 20)))
+    assert_same(
+        store(tmp_path, "train", KINDS["word"], StringText(text, 20)), encode(KINDS["word"], StringText(text, 20))
+    )
     assert sorted(files(tmp_path)) == ["train.ids", "train.json"]
