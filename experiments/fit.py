@@ -93,7 +93,7 @@ class Trainer:
         return float(metrics.nats), float(metrics.grad_norm)
 
     def _batch(self, n: int) -> Batch:
-        return place_batch(batch_at(self.streams, n), self.mesh)
+        return place_batch(batch_at(self.streams, n), self.mesh, self.schedule.batch_size)
 
     def text_of(self, n: int, chars: int = 60) -> str:
         """The beginning of what the first stream reads in step n."""
@@ -159,7 +159,7 @@ class Scorer:
         streams = streams._replace(chosen=streams_here(self.mesh, self.streams))
         state = place(EvalState(params, init_state(self.model, self.streams)), self.mesh)
         for n in range(streams.windows):
-            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh))
+            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh, self.streams))
             yield n, np.asarray(nats)
 
 
