@@ -117,14 +117,16 @@ def streams_here(mesh: Mesh, batch_size: int) -> Int64[np.ndarray, "b"]:
     return np.unique(np.concatenate([np.arange(batch_size)[share] for share in shares]))
 
 
-def place_batch(batch: Batch, mesh: Mesh) -> Batch:
-    """A batch on the devices that the steps expect it on, from the streams that this process reads.
+def place_batch(batch: Batch, mesh: Mesh, batch_size: int) -> Batch:
+    """A batch of so many streams on the devices that the steps expect it on, from those that this process reads.
 
     Where all devices are its own, that is left to the step.
     """
     if mesh.is_multi_process:
         shardings = jax.tree.map(partial(NamedSharding, mesh), BATCH, is_leaf=lambda spec: isinstance(spec, P))
-        return jax.tree.map(jax.make_array_from_process_local_data, shardings, batch)
+        # Said, not inferred: processes may read overlapping streams, where the mesh splits the devices of one.
+        shapes = jax.tree.map(lambda x: (*x.shape[:-1], batch_size) if x.ndim else (), batch)
+        return jax.tree.map(jax.make_array_from_process_local_data, shardings, batch, shapes)
     return batch
 
 

@@ -75,7 +75,7 @@ class Trainer:
         return float(metrics.nats), float(metrics.grad_norm)
 
     def _batch(self, n: int) -> Batch:
-        return place_batch(batch_at(self.streams, n), self.mesh)
+        return place_batch(batch_at(self.streams, n), self.mesh, self.schedule.batch_size)
 
     def text_of(self, n: int, chars: int = 60) -> str:
         """The beginning of what the first stream reads in step n."""

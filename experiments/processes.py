@@ -144,6 +144,8 @@ def _saying_who_is_gone() -> Iterator[None]:
 
 def _of_exchange(error: Exception) -> bool:
     """Whether it, or what it comes from, is of JAX's or Gloo's (which JAX raises as a ValueError)."""
+    if "RESOURCE_EXHAUSTED" in str(error):  # of this process alone: the others only wait for it
+        return False
     return any(isinstance(e, jax.errors.JaxRuntimeError) or "Gloo" in str(e) for e in (error, error.__cause__))
 
 

@@ -56,7 +56,7 @@ class Scorer:
         streams = streams._replace(chosen=streams_here(self.mesh, self.streams))
         state = place(EvalState(params, init_state(self.model, self.streams)), self.mesh)
         for n in range(streams.windows):
-            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh))
+            state, nats = self.eval_step(state, place_batch(batch_at(streams, n), self.mesh, self.streams))
             yield n, np.asarray(nats)
 
 
