@@ -69,6 +69,9 @@ class LanguageModel(nn.Module):
             raise ValueError("layers whose outputs are added need as many units each: embed_size equal to hidden_size")
         if self.tied and (self.input_mode == "direct" or (self.num_layers == 1 and self.hidden_size != E)):
             raise ValueError("tied weights need an embedding layer, and a single layer embed_size equal to hidden_size")
+        splits = self.input_mode == "lookup" and self.softmax.plain and not self.rates.label_smoothing
+        if self.shards > 1 and not splits:
+            raise ValueError("devices share a vocabulary that is looked up, under a plain softmax without smoothing")
         if self.input_mode != "direct":
             self.table = self.param("embedding", init_table, V, E)
         sizes = V if self.input_mode == "direct" else E, *self.layer_sizes

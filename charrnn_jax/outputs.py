@@ -31,6 +31,11 @@ class Softmax:
     samples: int = 0
     """Sampled softmax: how many tokens the target is compared with in training; 0: all."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether none of these says otherwise."""
+        return self == Softmax()
+
 
 class OutputLayer(NamedTuple):
     """One output layer, as functions of its parameters."""

@@ -165,7 +165,7 @@ def whole(tree: Any, vocab_size: int) -> Any:
 
     def gathered(path: Any, x: Array) -> Array | np.ndarray:
         axis = _axis_of_vocabulary(path)
-        if axis is None or VOCAB not in jax.tree.leaves(tuple(x.sharding.spec)):
+        if axis is None or VOCAB not in jax.tree.leaves(tuple(getattr(x.sharding, "spec", ()))):
             return x  # other softmaxes have parameters of that name without such an axis, and are never split by it
         x = x if x.is_fully_addressable else process_allgather(x, tiled=True)
         return np.take(np.asarray(x), np.arange(vocab_size), axis)

@@ -77,7 +77,7 @@ def _outcome(check: Check) -> tuple[str, str]:
     """What went wrong, or what was measured."""
     try:
         return "", check.measure()
-    except Exception as error:  # whatever a check runs into is its answer
+    except Exception as error:  # checks look for what no one foresaw, and none may hide those behind it
         return said(error), ""
 
 

@@ -4,6 +4,7 @@ import math
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.outputs import Softmax
 from charrnn_jax.recurrences import MOGRIFIED
 from experiments.command_line import flag_of
 from experiments.meshes import spread_of
@@ -134,6 +135,6 @@ def _check_spread(config: Config) -> None:
     if config.batch_size % shares:
         flags = " times ".join(["--accumulate", *(["data of --mesh"] if spread.data else [])])
         raise InputError(f"--batch-size is {config.batch_size} and must be a multiple of {shares}, {flags}")
-    plain = config.components == 1 and not config.cutoffs and not config.samples and not config.label_smoothing
+    plain = Softmax(config.cutoffs, config.components, config.samples).plain and not config.label_smoothing
     if spread.vocab > 1 and (config.input_mode != "lookup" or not plain):
         raise InputError("--mesh with a vocab is for --input-mode lookup and the plain softmax: use data alone")

@@ -128,6 +128,19 @@ def test_what_is_shared_out_by_rows_alone_is_gathered_as_it_was(monkeypatch, sof
     jax.tree.map(np.testing.assert_array_equal, whole(placed, V), state)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"softmax": softmax} for softmax in (Softmax(components=3), Softmax(cutoffs=(3, 7)), Softmax(samples=2))),
+        *({"input_mode": mode} for mode in ("one_hot", "direct")),
+        {"rates": Rates(label_smoothing=0.1)},
+    ],
+)
+def test_what_cannot_share_a_vocabulary_is_refused_and_not_worked_out_wrong(asked):
+    with pytest.raises(ValueError, match="devices share a vocabulary that is looked up, under a plain softmax"):
+        init_params(LanguageModel(V, 4, 6, shards=2, **asked), jax.random.key(0))
+
+
 def test_devices_that_share_a_vocabulary_leave_out_rows_of_their_own_and_all_else_alike():
     def noisy(table):
         drawn = noise(Rates(embedding_dropout=0.5), (0.5,), jax.random.key(0)).of_shard()

@@ -81,7 +81,7 @@ class Writer:
             return
         try:
             pending.result()
-        except Exception as error:  # Orbax and TensorStore have errors of many kinds
+        except Exception as error:  # of Orbax and TensorStore, which say nowhere of which kinds
             reason = " ".join(str(error).split())[:200]
             advice = "check the folder and the free space; the checkpoints before are whole"
             raise InputError(f"no checkpoint could be written in {self.folder} ({reason}): {advice}") from error
