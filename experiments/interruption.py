@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import jax
 from jax.experimental import multihost_utils
-
-from experiments.processes import several
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -38,9 +37,14 @@ class Signals:
 
     def after(self, step: int) -> int | None:
         """The same after a step, to be asked after every one: of several processes, all hear of it after the same."""
-        if several() and multihost_utils.reached_preemption_sync_point(step):
+        if agreeing() and multihost_utils.reached_preemption_sync_point(step):
             self.received.append(signal.SIGTERM)
         return self.said()
+
+
+def agreeing() -> bool:
+    """Whether JAX listens to SIGTERM: it does from when the processes of a run have met, be it only one."""
+    return jax.distributed.is_initialized()
 
 
 @contextmanager
@@ -50,19 +54,19 @@ def finishing_steps() -> Iterator[Signals]:
 
     Of several processes, each passes on what it hears, and JAX has them agree on a step: it listens to SIGTERM itself.
     """
-    signals, heard, agreeing = Signals(), [], several()
+    signals, heard, agree = Signals(), [], agreeing()
 
     def remember(signum: int, _: FrameType | None) -> None:
         if heard:
             os.write(2, b"\x1b[?25h\nleft at once\n" if os.isatty(2) else b"left at once\n")  # with the cursor again
             os._exit(128 + signum)
         heard.append(signum)
-        if agreeing:
+        if agree:
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             signals.received.append(signum)
 
-    listened = (signal.SIGINT,) if agreeing else SIGNALS
+    listened = (signal.SIGINT,) if agree else SIGNALS
     before = {number: signal.signal(number, remember) for number in listened}
     try:
         yield signals

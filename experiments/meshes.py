@@ -51,8 +51,8 @@ def mesh_for(spread: Spread, batch_size: int) -> Mesh:
         raise InputError(f"--mesh takes {spread.devices} devices, and {there}: use a smaller one; {advice}")
     mesh = mesh_of(there[: spread.devices if spread.data else len(there)], batch_size, spread.vocab)
     if mesh.size < len(there) and jax.process_count() > 1:
-        shares = f"--batch-size a multiple of {len(there) // spread.vocab}"
-        raise InputError(f"{batch_size} streams leave some of {len(there)} devices idle: use {shares}, and all devices")
+        advice = f"use --batch-size a multiple of {len(there) // spread.vocab}, and a --mesh of all devices"
+        raise InputError(f"{batch_size} streams and --mesh leave some of {len(there)} devices idle: {advice}")
     return mesh
 
 

@@ -4,13 +4,18 @@ All of them take the same steps; process 0 leads: it alone talks, and writes wha
 error ends at once, without a farewell that the others would have to wait for.
 """
 
+import json
 import os
 import re
+import secrets
 import socket
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,6 +29,8 @@ SILENCE = 30
 """Seconds without a sign of life after which JAX takes a process for dead, and ends the others."""
 ROLL_CALL = 10
 """Seconds to answer in when an exchange between processes has failed: below `SILENCE`, to be the first to say why."""
+LATE = 24 * 3600
+"""Seconds to wait for a process that is alive: it may have a text to encode."""
 FORM = "use --coordinator HOST:PORT --processes N --process-id I together, I from 0 to N - 1; or --distributed alone"
 
 
@@ -80,20 +87,44 @@ def leave(code: int) -> None:
 
 
 def wait_for_all(name: str) -> None:
-    """Until every process is there."""
+    """Until every process is there: a late one is waited for as long as it is alive."""
     if several():
-        multihost_utils.sync_global_devices(name)
+        from orbax.checkpoint import multihost  # which every experiment would have to wait for
+
+        multihost.get_barrier_sync_fn()(key=name, timeout_ms=1000 * LATE)
 
 
-def require_same(number: int, what: str) -> None:
-    """Raises InputError where it is another number in another process; waits for all of them."""
-    if several() and len(set(multihost_utils.process_allgather(np.int32(number)).tolist())) > 1:
-        raise InputError(f"{what} is not the same for all processes: give them one folder, which all of them see")
+def require_same(what: str, value: Any) -> None:
+    """Raises InputError where another process has another one; waits for all of them. `value` is of plain JSON."""
+    wait_for_all(what)
+    digest = np.uint32(zlib.crc32(json.dumps(value, sort_keys=True).encode()))
+    if several() and len(set(multihost_utils.process_allgather(digest).tolist())) > 1:
+        raise InputError(f"{what} is not the same for all processes: give them the same flags, and files")
+
+
+def require_shared(folder: Path) -> None:
+    """Raises InputError where it is not the folder of process 0; waits for all processes."""
+    wait_for_all("a folder")
+    if not several():
+        return
+    word = multihost_utils.broadcast_one_to_all(np.int32(secrets.randbelow(2**31)))
+    mark = folder / f"seen-{word}.part"
+    if leads():
+        mark.touch()
+    wait_for_all("a mark in it")
+    seen = mark.exists()
+    wait_for_all("the mark, seen")
+    if leads():
+        mark.unlink()
+    if not seen:
+        raise InputError(
+            f"{folder} of process 0 is not seen here: give all processes one folder, which all of them see"
+        )
 
 
 def _find(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
     if coordinator is not None:
-        _require_reachable(coordinator, process_id == 0)
+        (_require_answer if process_id else _require_free)(coordinator)
     which = "as the cluster says" if coordinator is None else f"process {process_id} of {processes} at {coordinator}"
     # JAX ends a process that waits in vain by itself, and in many words.
     print(f"{which}: waits {FOUND_WITHIN} s at most for all to be there", file=sys.stderr)
@@ -110,22 +141,28 @@ def _find(coordinator: str | None, processes: int | None, process_id: int | None
         raise InputError(f"--distributed finds no SLURM, Open MPI or Kubernetes ({error}): {FORM}") from None
 
 
-def _require_reachable(coordinator: str, leading: bool) -> None:
-    """Raises InputError where process 0 cannot listen there, or does not."""
+def _require_free(coordinator: str) -> None:
+    """Raises InputError where process 0 cannot listen there."""
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            free.bind(("", int(coordinator.rpartition(":")[2])))
+        except OSError as error:
+            reason = f"process 0 cannot listen at {coordinator} ({error.strerror})"
+            raise InputError(f"{reason}: use a free port of the host of process 0") from None
+
+
+def _require_answer(coordinator: str) -> None:
+    """Raises InputError where process 0 does not listen there, for as long as it may take to start."""
     host, _, port = coordinator.rpartition(":")
     until = time.monotonic() + FOUND_WITHIN
     while True:
         try:
-            if leading:
-                with socket.socket() as free:
-                    free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    return free.bind(("", int(port)))
             return socket.create_connection((host.strip("[]"), int(port)), 5).close()
         except OSError as error:
-            if leading or time.monotonic() > until:
-                what = "cannot listen" if leading else "is not there"
-                advice = "use a free port of the host of process 0, and start that"
-                raise InputError(f"process 0 {what} at {coordinator} ({error.strerror or error}): {advice}") from None
+            if time.monotonic() > until:
+                reason = f"process 0 is not there at {coordinator} ({error.strerror or error})"
+                raise InputError(f"{reason}: start it, and give its host and port") from None
             time.sleep(0.2)
 
 
@@ -138,7 +175,11 @@ def _saying_who_is_gone() -> Iterator[None]:
         missing = _missing() if several() and _of_exchange(error) else ""
         if not missing:
             raise
-        print(f"error: {missing} is gone or does not answer: see what it said; --resume goes on", file=sys.stderr)
+        reason = str(error).strip().partition("\n")[0][:200]
+        print(
+            f"error: {missing} is gone or does not answer ({reason}): see what it said; --resume goes on",
+            file=sys.stderr,
+        )
         leave(1)
 
 

@@ -61,7 +61,9 @@ def run(
         leave(fail(error, 1))
     except (KeyboardInterrupt, Interrupted) as stopped:
         print(f"{str(stopped) or 'interrupted'}{goes_on(given)}", file=sys.stderr)
-        sys.exit(getattr(stopped, "exit_code", 130))
+        if isinstance(stopped, Interrupted):
+            sys.exit(stopped.exit_code)
+        leave(130)
 
 
 def goes_on(given: Any) -> str:
@@ -109,7 +111,8 @@ def banner(title: str, precision: str = "float32") -> None:
     versions = ", ".join(f"{name} {version}" for name, version in env["versions"].items() if name != "jaxlib")
     console.print(title, style="bold")
     devices = ", ".join(f"{number} × {device}" for device, number in Counter(env["devices"]).items())
-    each = ", each a device" if env["devices"] == ["cpu:cpu"] * env["cores"] and env["cores"] > 1 else ""
+    here = [device.platform for device in jax.local_devices()]
+    each = ", each a device" if here == ["cpu"] * env["cores"] and env["cores"] > 1 else ""
     console.print(f"  devices    {devices} ({env['cores']} cores{each}), {env['precision']}")
     console.print(f"  versions   python {env['python']}, {versions}\n")
 

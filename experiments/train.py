@@ -19,10 +19,10 @@ from charrnn_jax.io.checkpoints import steps
 from charrnn_jax.io.corpora import Corpus, load
 from charrnn_jax.metrics import Score
 from charrnn_jax.parameters import count_parameters
-from charrnn_jax.text.tokenizer import Tokenizer, train_tokenizer
+from charrnn_jax.text.tokenizer import Tokenizer, to_json, train_tokenizer
 from charrnn_jax.text.tokens import Tokens
 from experiments import process
-from experiments.command_line import OF_A_START, command, continued, read_config
+from experiments.command_line import OF_A_START, command, continued, plain, read_config
 from experiments.encoded import tokens_of
 from experiments.environment import environment
 from experiments.fit import Trainer
@@ -32,7 +32,7 @@ from experiments.loop import train
 from experiments.meshes import described, spread_of
 from experiments.pretrained import begin_with_vectors
 from experiments.processes import check as check_processes
-from experiments.processes import joined, leads, require_same, several, wait_for_all
+from experiments.processes import joined, leads, require_same, require_shared, several, wait_for_all
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
@@ -40,6 +40,8 @@ from experiments.run_folder import Kept, load_params, load_state, locked, open_j
 from experiments.scorer import require_lossless
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
 
+OWN = ("corpus", "data_dir", "store_dir")
+"""Of several processes each may have its own: paths of one text."""
 RESTORE = "restore it, or begin another run in a new folder with --out"
 
 
@@ -67,16 +69,17 @@ def main(config: Config) -> None:
 
 
 def _train(config: Config) -> None:
+    require_same("the configuration", {name: value for name, value in plain(config).items() if name not in OWN})
     if config.resume:
         require_run(config.resume)
     made = None if config.resume else begun(config)  # nothing is written before everything fits
     if not config.resume and leads():
         open_out(config.out)
-    wait_for_all("the folder is there")
+    require_shared(config.folder)
     with locked(config.folder):
         run = made or resumed(config)
         config, trainer = run.config, run.trainer
-        require_same(run.kept.found.step if run.kept else -1, "the last checkpoint")
+        wait_for_all("the run is read")
         journal = open_journal(config, trainer, run.sha256, run.kept)
         introduce(config, run.corpus, trainer)
         lines = train(trainer, run.tokens["valid"], plan_of(config), journal, config.tokenizer, config.seed)
@@ -128,6 +131,8 @@ def _prepared(config: Config, corpus: Corpus, sha256: str, tokenizer: Tokenizer,
     for split in ("train", "valid", "test"):
         require_lossless(tokenizer, getattr(corpus, split), f"the {split} text of {corpus.name}")
         tokens[split] = tokens_of(corpus, split, tokenizer, config.store_dir)
+    read = {"text": sha256, "tokenizer": to_json(tokenizer), "checkpoint": kept and kept.found.step}
+    require_same("what is read", read)
     model, spread = model_of(config, tokenizer), spread_of(config.mesh)
     trainer = Trainer(model, tokenizer, tokens["train"], schedule_of(config), config.seed, spread)
     return Run(config, corpus, sha256, tokens, trainer, kept)

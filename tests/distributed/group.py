@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ PATIENCE = 60
 """Seconds in which all processes of a run that has lost one have to end."""
 
 
-def start_group(processes: int, number: int, *flags: Any) -> list[subprocess.Popen]:
-    """`python -m experiments.train FLAGS`, so many times, each with a number of devices."""
+def start_group(processes: int, number: int, *flags: Any, of_one: Sequence[Any] = ()) -> list[subprocess.Popen]:
+    """`python -m experiments.train FLAGS`, so many times, each with a number of devices; the last with flags more."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
     among = ["--coordinator", coordinator, "--processes", processes, "--process-id"]
-    return [start("train", *flags, *among, i, **devices(number)) for i in range(processes)]
+    more = [()] * (processes - 1) + [of_one]
+    return [start("train", *flags, *each, *among, i, **devices(number)) for i, each in enumerate(more)]
 
 
 def devices(number: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ if LONG:
 QUIET = ["--steps", 100, "--points", 2, "--report-every", 1, "--hidden-size", 24, "--embed-size", 8, "--batch-size", 8]
 QUIET += ["--length", 12, "--drop-state", 0, "--tokenizer", "word", "--pieces", 43]
 """No noise, whose draws depend on the mesh; every step reported, and the last windows of a pass not even."""
+ROOT = Path(__file__).parents[2]
 # Orbax leaves event loops open: they end with the test that used them.
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -61,6 +63,24 @@ def test_two_processes_train_and_score_as_one_device(tmp_path, alone, number, me
     np.testing.assert_allclose(ours, expected, rtol=tolerance)
     assert len(ours) == 100
     assert scores["test"]["nats"] == pytest.approx(theirs["test"]["nats"], rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("of_one", "message"),
+    [
+        (["--learning-rate", 0.5], "the configuration is not the same for all processes"),
+        (["--corpus", "another.txt"], "what is read is not the same for all processes"),
+    ],
+)
+def test_processes_that_were_told_different_things_train_nothing(tmp_path, monkeypatch, of_one, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    (tmp_path / "another.txt").write_text(text(tmp_path).read_text()[::-1])
+    group = start_group(2, 1, "--corpus", "text.txt", *SMALL, "--out", tmp_path / "out", of_one=of_one)
+    found = ended(group, PATIENCE)
+    assert found[0][0] == 2, found
+    assert f"error in process 0: {message}" in found[0][2]
+    assert not list(tmp_path.glob("out/checkpoints/*"))
 
 
 def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(tmp_path):
