@@ -86,7 +86,7 @@ def test_processes_that_were_told_different_things_train_nothing(tmp_path, monke
 def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(tmp_path):
     """Whichever goes, the other ends by itself and says which; and one process alone goes on from the end."""
     draw, out, whole = random.Random(0), tmp_path / "killed", tmp_path / "whole"
-    flags = ["--corpus", text(tmp_path), *SMALL, "--mesh", "data=2,vocab=2"]
+    flags = ["--corpus", text(tmp_path), *SMALL, "--save-every", 15, "--mesh", "data=2,vocab=2"]
     run_group(2, 2, whole, *flags)
     group = start_group(2, 2, *flags, "--out", out)
     for kill in range(KILLS):
