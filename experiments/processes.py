@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -34,9 +34,20 @@ LATE = 24 * 3600
 FORM = "use --coordinator HOST:PORT --processes N --process-id I together, I from 0 to N - 1; or --distributed alone"
 
 
-def check(distributed: bool, coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+class Membership(NamedTuple):
+    """What a process is told of those that it is one of: nothing, where it is alone."""
+
+    distributed: bool = False
+    """A cluster that JAX knows says the rest."""
+    coordinator: str | None = None
+    processes: int | None = None
+    process_id: int | None = None
+
+
+def check(told: Membership) -> None:
     """Raises InputError where it is not said, or said twice, who is who."""
-    given = [value is not None for value in (coordinator, processes, process_id)]
+    distributed, coordinator, processes, process_id = told
+    given = [value is not None for value in told[1:]]
     if any(given) != all(given) or (distributed and any(given)):
         raise InputError(f"some of several processes: {FORM}")
     if coordinator is None or processes is None or process_id is None:
@@ -47,15 +58,15 @@ def check(distributed: bool, coordinator: str | None, processes: int | None, pro
 
 
 @contextmanager
-def joined(distributed: bool, coordinator: str | None, processes: int | None, process_id: int | None) -> Iterator[None]:
-    """Within it, this process is one of several, where the flags say so: to be entered before JAX starts its devices.
+def joined(told: Membership) -> Iterator[None]:
+    """Within it, this process is one of several, where it is told so: to be entered before JAX starts its devices.
 
     Raises InputError where the others are not found.
     """
-    if not distributed and coordinator is None:
+    if told == Membership():
         yield
         return
-    _find(coordinator, processes, process_id)
+    _find(told)
     with _saying_who_is_gone():
         yield
 
@@ -122,7 +133,8 @@ def require_shared(folder: Path) -> None:
         )
 
 
-def _find(coordinator: str | None, processes: int | None, process_id: int | None) -> None:
+def _find(told: Membership) -> None:
+    _, coordinator, processes, process_id = told
     if coordinator is not None:
         (_require_answer if process_id else _require_free)(coordinator)
     which = "as the cluster says" if coordinator is None else f"process {process_id} of {processes} at {coordinator}"

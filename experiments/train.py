@@ -31,8 +31,8 @@ from experiments.json_files import write_json
 from experiments.loop import train
 from experiments.meshes import described, spread_of
 from experiments.pretrained import begin_with_vectors
+from experiments.processes import Membership, joined, leads, require_same, require_shared, several, wait_for_all
 from experiments.processes import check as check_processes
-from experiments.processes import joined, leads, require_same, require_shared, several, wait_for_all
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
@@ -61,9 +61,9 @@ class Run(NamedTuple):
 
 def main(config: Config) -> None:
     """Trains, saves at every point, and scores the test text: alone, or as one of several processes."""
-    told = config.distributed, config.coordinator, config.processes, config.process_id
-    check_processes(*told)
-    with joined(*told):
+    told = Membership(config.distributed, config.coordinator, config.processes, config.process_id)
+    check_processes(told)
+    with joined(told):
         console.quiet = not leads()
         _train(config)
 

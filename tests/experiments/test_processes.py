@@ -1,16 +1,17 @@
 import socket
 
+import numpy as np
 import pytest
 
 from charrnn_jax.errors import InputError
 from experiments import processes
-from experiments.processes import check, joined, leads, named, require_same, several
+from experiments.processes import Membership, check, joined, leads, named, require_same, several
 from tests.faults.harness import run
 
 
 @pytest.mark.parametrize("told", [(False, None, None, None), (True, None, None, None), (False, "host:1234", 2, 1)])
 def test_who_is_who_is_said_once(told):
-    check(*told)
+    check(Membership(*told))
 
 
 @pytest.mark.parametrize(
@@ -31,11 +32,11 @@ def test_who_is_who_is_said_once(told):
 )
 def test_anything_else_is_refused_with_what_is_right(told):
     with pytest.raises(InputError, match="use --coordinator HOST:PORT --processes N --process-id I together"):
-        check(*told)
+        check(Membership(*told))
 
 
 def test_one_process_leads_itself_and_waits_for_nobody():
-    with joined(False, None, None, None):
+    with joined(Membership()):
         assert (several(), leads(), named()) == (False, True, "")
         require_same(3, "a number")
 
@@ -45,7 +46,10 @@ def test_a_process_without_its_leader_says_where_it_looked(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # and does not listen
         where = f"127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"process 0 is not there at {where}"), joined(False, where, 2, 1):
+        with (
+            pytest.raises(InputError, match=f"process 0 is not there at {where}"),
+            joined(Membership(False, where, 2, 1)),
+        ):
             pass
 
 
@@ -54,7 +58,10 @@ def test_a_leader_whose_port_is_taken_says_so():
         taken.bind(("", 0))
         taken.listen()
         where = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(InputError, match=f"process 0 cannot listen at {where}"), joined(False, where, 2, 0):
+        with (
+            pytest.raises(InputError, match=f"process 0 cannot listen at {where}"),
+            joined(Membership(False, where, 2, 0)),
+        ):
             pass
 
 
@@ -62,3 +69,15 @@ def test_a_cluster_that_is_not_there_is_not_waited_for():
     done = run("train", "--distributed")
     assert done.returncode == 2
     assert "error: --distributed finds no SLURM, Open MPI or Kubernetes" in done.stderr.splitlines()[-1]
+
+
+def test_a_folder_that_not_all_processes_see_is_refused(tmp_path, monkeypatch):
+    """As any but the first sees it: that one leaves a mark there, or somewhere else."""
+    monkeypatch.setattr(processes, "several", lambda: True)
+    monkeypatch.setattr(processes, "leads", lambda: False)
+    monkeypatch.setattr(processes, "wait_for_all", lambda name: None)
+    monkeypatch.setattr(processes.multihost_utils, "broadcast_one_to_all", lambda _: np.int32(7))
+    with pytest.raises(InputError, match="of process 0 is not seen here"):
+        processes.require_shared(tmp_path)
+    (tmp_path / "seen-7.part").touch()
+    processes.require_shared(tmp_path)
