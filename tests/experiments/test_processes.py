@@ -75,7 +75,7 @@ def test_a_folder_that_not_all_processes_see_is_refused(tmp_path, monkeypatch):
     """As any but the first sees it: that one leaves a mark there, or somewhere else."""
     monkeypatch.setattr(processes, "several", lambda: True)
     monkeypatch.setattr(processes, "leads", lambda: False)
-    monkeypatch.setattr(processes, "wait_for_all", lambda name: None)
+    monkeypatch.setattr(processes, "wait_for_all", lambda _: None)
     monkeypatch.setattr(processes.multihost_utils, "broadcast_one_to_all", lambda _: np.int32(7))
     with pytest.raises(InputError, match="of process 0 is not seen here"):
         processes.require_shared(tmp_path)
