@@ -16,10 +16,11 @@ from charrnn_jax.io.checkpoints import Writer
 from charrnn_jax.text.streams import batch_at
 from experiments import sample
 from experiments.command_line import read_config
+from experiments.fit import Trainer
 from experiments.interruption import Interrupted
 from experiments.run_config import Config
 from experiments.run_folder import load_state, locked, read_run
-from experiments.scorer import Scorer, Trainer
+from experiments.scorer import Scorer
 from experiments.train import main
 from tests.faults.harness import fingerprint, run
 

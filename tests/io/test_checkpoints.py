@@ -11,7 +11,7 @@ import pytest
 
 from charrnn_jax.cells import HiddenState
 from charrnn_jax.errors import InputError
-from charrnn_jax.io import manifest
+from charrnn_jax.io import checkpoints, manifest
 from charrnn_jax.io.checkpoints import Writer, find, load, set_aside, steps
 from charrnn_jax.training import TrainState
 

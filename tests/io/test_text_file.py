@@ -2,7 +2,7 @@ import codecs
 import hashlib
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from charrnn_jax.errors import InputError
@@ -23,6 +23,7 @@ def write(path, text):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
 
+@settings(deadline=None)
 @given(text=st.text(CHARACTERS, min_size=1), size=SIZE)
 @example(text="\ufeff\r\n\0\ud800€😀" * 3, size=1)
 def test_a_file_is_the_text_in_it(path, text, size):
@@ -36,6 +37,7 @@ def test_a_file_is_the_text_in_it(path, text, size):
     assert digest(found, found) == hashlib.sha256(path.read_bytes() * 2).hexdigest()
 
 
+@settings(deadline=None)
 @given(text=st.text(CHARACTERS, min_size=4), size=SIZE, data=st.data())
 def test_parts_of_a_file_are_the_parts_of_its_text(path, text, size, data):
     write(path, text)
@@ -47,6 +49,7 @@ def test_parts_of_a_file_are_the_parts_of_its_text(path, text, size, data):
     assert [part.chars for part in parts] == [len(part) for part in expected]
 
 
+@settings(deadline=None)
 @given(text=st.text(CHARACTERS, min_size=20))
 def test_a_file_is_split_90_5_5_by_characters(path, text):
     write(path, text)
