@@ -16,6 +16,7 @@ from experiments import process
 from experiments.json_files import Shape, read_json, write_whole
 from experiments.published import UNITS, Published
 from experiments.recipes import NAMES, module_of
+from experiments.report.markdown import markdown
 from experiments.shell import console, run
 
 HEAD = """# Results of the recipes
@@ -114,8 +115,7 @@ def _spread(values: list[float], places: int) -> str:
 
 
 def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return markdown(header, rows, ["---"] * len(header)) + "\n"
 
 
 if __name__ == "__main__":

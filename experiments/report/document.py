@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from experiments.report.fields import pick
+from experiments.report.markdown import markdown
 from experiments.report.page import SECTIONS
 from experiments.report.parts import Figure, Section, Table
 from experiments.report.untrusted import cut, visible
@@ -38,13 +39,9 @@ def _figure(figure: Figure, shown: Table) -> str:
 
 def _table(table: Table) -> str:
     """Figures flush right."""
-    rule = "|".join([" :-- ", *[" :-- " if table.wide else " --: "] * (len(table.header) - 1)])
-    rows = [_row(row) for row in table.rows]
-    return "\n".join([_row(table.header), f"|{rule}|", *rows])
-
-
-def _row(cells: Any) -> str:
-    return f"| {' | '.join(_plain(cell) for cell in cells)} |"
+    rule = [":--", *[":--" if table.wide else "--:"] * (len(table.header) - 1)]
+    header, *rows = ([_plain(cell) for cell in row] for row in (table.header, *table.rows))
+    return markdown(header, rows, rule)
 
 
 def _plain(text: Any) -> str:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from rich import box
 from rich.table import Table
 
+from experiments.report.markdown import markdown
+
 MB, GB, GFLOP = 1e6, 1e9, 1e9
 DASH = "–"
 WHAT = {
@@ -36,11 +38,8 @@ def terminal_table(sheet: Sheet) -> Table:
 
 def markdown_table(sheet: Sheet) -> str:
     """The same in Markdown, without its title."""
-    lines = [
-        tuple(" ".join(heading.split()) for heading in sheet.header),
-        ("---",) + ("--:",) * (len(sheet.header) - 1),
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [*lines, *sheet.rows]) + "\n"
+    header = [" ".join(heading.split()) for heading in sheet.header]
+    return markdown(header, sheet.rows, ["---", *["--:"] * (len(header) - 1)]) + "\n"
 
 
 def measured_sheets(report: dict[str, Any]) -> dict[str, Sheet]:
