@@ -1,12 +1,11 @@
 """Where each choice of the design stops: what it costs two large models, as a sheet for docs/scale.md."""
 
 from charrnn_jax.losses import LOGITS
-from experiments.measures.flops import output_flops
 from experiments.report.scale import GB, MB, Sheet
-from experiments.scaling.collectives import collectives, ring_seconds
-from experiments.scaling.cost import REMEMBERED, bytes_of, flops_of, link_of, parameter_bytes
+from experiments.scaling.collectives import collectives
+from experiments.scaling.cost import bytes_of, copies, exchange_seconds, flops_of, parameter_bytes, softmax_flops
 from experiments.scaling.plans import BENCHMARKS, BILLION, H100, WRITTEN, on_mesh
-from experiments.scaling.workload import Workload, model_of, numbers_here, weights
+from experiments.scaling.workload import Workload, numbers_here, weights
 
 MESH = (8, 8)
 
@@ -26,7 +25,7 @@ def limits_of(work: Workload) -> dict[str, str]:
 
 def _recurrence(work: Workload) -> dict[str, str]:
     whole = work.number * sum(array.size for array in weights(work) if array.vocabulary is None)
-    repeated = sum(flops_of(work)) - _of_output(work, work.by_chunks)
+    repeated = sum(flops_of(work)) - softmax_flops(work, work.by_chunks)
     return {
         "parameters that every device has, GB": f"{whole / GB:.2f}",
         "operations that a device shares with none of its vocabulary": f"{repeated / sum(flops_of(work)):.0%}",
@@ -35,13 +34,12 @@ def _recurrence(work: Workload) -> dict[str, str]:
 
 def _embedding(work: Workload) -> dict[str, str]:
     vectors = next(each for each in collectives(work) if each.what == "embedding vectors")
-    taken = ring_seconds(vectors.kind, vectors.bytes, work.vocab, link_of(H100, work, "vocab"))
     table = next(array for array in weights(work) if array.name == "embedding")
     gradient = work.number * numbers_here(work, table)
     looked_up = work.number * min(work.tokens, work.rows) * work.E
     return {
         "embedding vectors summed over devices, MB": f"{vectors.bytes / MB:.1f}",
-        "… inside a node, ms": f"{1e3 * taken:.2f}",
+        "… inside a node, ms": f"{1e3 * exchange_seconds(vectors, work, H100):.2f}",
         "gradient of a device's rows of the embedding, MB": f"{gradient / MB:,.1f}",
         "… of those that a step can have looked up, MB": f"{looked_up / MB:,.1f}",
         "gradient scattered and parameters gathered between nodes, ms": f"{1e3 * _rows(work):,.0f}",
@@ -49,13 +47,11 @@ def _embedding(work: Workload) -> dict[str, str]:
 
 
 def _rows(work: Workload) -> float:
-    link = link_of(H100, work, "data")
-    large = [each for each in collectives(work) if each.kind != "all-reduce"]
-    return sum(ring_seconds(each.kind, each.bytes, work.data, link) for each in large)
+    return sum(exchange_seconds(each, work, H100) for each in collectives(work) if each.kind != "all-reduce")
 
 
 def _softmax(work: Workload) -> dict[str, str]:
-    more = _of_output(work, work.by_chunks) / _of_output(work, by_chunks=False)
+    more = softmax_flops(work, work.by_chunks) / softmax_flops(work, by_chunks=False)
     chunks = -(-work.rows // (LOGITS // work.tokens)) if work.by_chunks else 1
     return {
         "logits of a chunk and their exponentials, MB": f"{bytes_of(work).logits / MB:,.0f}",
@@ -64,14 +60,9 @@ def _softmax(work: Workload) -> dict[str, str]:
     }
 
 
-def _of_output(work: Workload, by_chunks: bool) -> int:
-    return output_flops(work.tokens, work.rows, model_of(work).layer_sizes[-1], training=True, by_chunks=by_chunks)
-
-
 def _state(work: Workload) -> dict[str, str]:
-    copies = 1 + REMEMBERED[work.optimizer]
-    checkpoint = copies * parameter_bytes(work)
-    split = copies * work.number * sum(array.size for array in weights(work) if array.vocabulary is not None)
+    checkpoint = copies(work) * parameter_bytes(work)
+    split = copies(work) * work.number * sum(array.size for array in weights(work) if array.vocabulary is not None)
     return {
         "checkpoint, GB": f"{checkpoint / GB:.1f}",
         "… written twice, s": f"{2 * checkpoint / WRITTEN:.0f}",

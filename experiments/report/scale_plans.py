@@ -6,7 +6,7 @@ from typing import Any
 from experiments.report.formats import short
 from experiments.report.scale import DASH, GB, MB, Sheet, mesh_name
 from experiments.scaling.collectives import collectives, ring_seconds
-from experiments.scaling.cost import Machine, bytes_of, flops_of, parameter_bytes, seconds_of
+from experiments.scaling.cost import Bytes, Machine, bytes_of, copies, flops_of, parameter_bytes, seconds_of
 from experiments.scaling.plans import (
     BENCHMARKS,
     BILLION,
@@ -169,8 +169,8 @@ def benchmarks_sheet(benchmarks: dict[str, list[dict[str, Any]]]) -> Sheet:
     rows = []
     for name, several in benchmarks.items():
         for row in several:
-            plan, held, sent = row["planned"], row["predicted"]["bytes"], row["exchanged_ratio"]
-            state = sum(held[part] for part in ("parameters", "optimizer", "ids")) / plan["arguments"]
+            plan, held, sent = row["planned"], Bytes(**row["predicted"]["bytes"]), row["exchanged_ratio"]
+            state = held.arguments / plan["arguments"]
             figures = (f"{plan[part] / GB:.3f}" for part in ("arguments", "temporary"))
             ratios = f"{state:.4f}", f"{row['bytes_ratio']:.2f}", DASH if sent is None else f"{sent:.4f}"
             rows.append((name, mesh_name(row["work"]), *figures, *ratios))
@@ -183,5 +183,5 @@ def models_sheet() -> Sheet:
     rows = []
     for name, work in {**BENCHMARKS, "characters": CHARACTER}.items():
         size = parameter_bytes(work)
-        rows.append((name, short(size / work.number), f"{size / GB:.2f}", f"{3 * size / GB:.2f}"))
+        rows.append((name, short(size / work.number), f"{size / GB:.2f}", f"{copies(work) * size / GB:.2f}"))
     return Sheet("Models", header, rows)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from charrnn_jax.losses import LOGITS
 from experiments.measures.flops import MULTIPLY_ADD, flops, output_flops
-from experiments.scaling.collectives import Axis, Link, collectives, ring_seconds
+from experiments.scaling.collectives import Axis, Collective, Link, collectives, ring_seconds
 from experiments.scaling.workload import GATES, Workload, model_of, numbers_here, updated_here, weights
 
 REMEMBERED = {"adam": 2, "rmsprop": 1, "sgd": 0}
@@ -106,6 +106,11 @@ def parameter_bytes(work: Workload) -> int:
     return work.number * sum(array.size for array in weights(work))
 
 
+def copies(work: Workload) -> int:
+    """A parameter, and what the optimiser remembers of it: numbers of each that a checkpoint has."""
+    return 1 + REMEMBERED[work.optimizer]
+
+
 def bytes_of(work: Workload) -> Bytes:
     """On one device."""
     here = {array.name: numbers_here(work, array) for array in weights(work)}
@@ -134,9 +139,13 @@ def flops_of(work: Workload) -> tuple[int, int]:
     model, streams = model_of(work), work.B // work.data
     rows = work.V if work.vocab == 1 else max(work.V, work.tokens)  # a shard folds no embedding: no fewer rows
     recurrent = flops(model.clone(vocab_size=rows), work.T, streams, training=True).recurrent
-    output = output_flops(work.tokens, work.rows, model.layer_sizes[-1], training=True, by_chunks=work.by_chunks)
     loops = 2 * MULTIPLY_ADD * work.tokens * sum(GATES * H * H for H in model.layer_sizes)
-    return loops, recurrent - loops + output
+    return loops, recurrent - loops + softmax_flops(work, work.by_chunks)
+
+
+def softmax_flops(work: Workload, by_chunks: bool) -> int:
+    """Of one device's share of the output layer."""
+    return output_flops(work.tokens, work.rows, model_of(work).layer_sizes[-1], training=True, by_chunks=by_chunks)
 
 
 def moved_bytes(work: Workload) -> int:
@@ -157,6 +166,12 @@ def link_of(machine: Machine, work: Workload, axis: Axis) -> Link:
     return machine.between._replace(bandwidth=machine.between.bandwidth / rings)
 
 
+def exchange_seconds(exchange: Collective, work: Workload, machine: Machine) -> float:
+    """Of one collective, along its axis of the mesh."""
+    devices, link = getattr(work, exchange.axis), link_of(machine, work, exchange.axis)
+    return ring_seconds(exchange.kind, exchange.bytes, devices, link)
+
+
 def seconds_of(work: Workload, machine: Machine) -> Seconds:
     """Of one step."""
     loops, others = flops_of(work)
@@ -164,8 +179,7 @@ def seconds_of(work: Workload, machine: Machine) -> Seconds:
     read = 2 * work.T * work.number * sum(GATES * H * H for H in sizes)  # R at every step, forward and backward
     along = {"data": 0.0, "vocab": 0.0}
     for exchange in collectives(work):
-        devices, link = getattr(work, exchange.axis), link_of(machine, work, exchange.axis)
-        along[exchange.axis] += ring_seconds(exchange.kind, exchange.bytes, devices, link)
+        along[exchange.axis] += exchange_seconds(exchange, work, machine)
     return Seconds(
         loops=max(loops / machine.recurrent, read / machine.memory) + 2 * work.T * len(sizes) * machine.loop,
         products=others / machine.product,

@@ -22,9 +22,8 @@ def plan(works: Sequence[Workload]) -> list[Planned]:
     """What a device of each workload's mesh would hold and exchange. Raises InputError where the process fails."""
     devices = max(work.devices for work in works)
     flags = " ".join([f"--xla_force_host_platform_device_count={devices}", *process.XLA])
-    variables = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     command = [sys.executable, "-m", "experiments.scaling.planner"]
-    environment = {**os.environ, **variables}
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     done = subprocess.run(command, input=json.dumps(works), env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise InputError(f"no step could be planned for {devices} devices (see above): use smaller sizes")

@@ -59,8 +59,8 @@ class Workload(NamedTuple):
 
     @property
     def folds(self) -> bool:
-        """Whether the embedding is folded into the input projection, as `LanguageModel.folds` has it; shards do not."""
-        return self.vocab == 1 and self.tokens > self.V
+        """Whether the embedding is folded into the input projection; shards do not."""
+        return self.vocab == 1 and model_of(self).folds(self.T, self.B // self.data)
 
 
 class Weights(NamedTuple):
