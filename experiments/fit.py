@@ -45,7 +45,6 @@ class Trainer:
         self.streams = fold_streams(tokens.ids, tokenizer.start_id, schedule.batch_size, schedule.length)
         if schedule.random_length:
             self.streams = with_drawn_lengths(self.streams, seed, schedule.steps)
-        self.shapes = shapes_of(model, schedule)
         self.chars_per_token = tokens.chars / len(tokens.ids)
         self.chars_per_step = tokens.chars / self.streams.mean_windows
         params_key, dropout_key, _ = split_seed(seed)
@@ -68,6 +67,11 @@ class Trainer:
     def kept_state(self) -> TrainState:
         """What a checkpoint holds: the whole state or, of several processes, what is on the devices of each."""
         return self.state if self.mesh.is_multi_process else self.whole_state
+
+    @property
+    def whole_shapes(self) -> TrainState | None:
+        """Those of the whole state, where what a checkpoint holds is padded."""
+        return shapes_of(self.model, self.schedule) if self.mesh.is_multi_process else None
 
     def take_step(self, n: int) -> tuple[float, float]:
         """Step n: its nats per token, and the norm of its gradient."""

@@ -100,24 +100,24 @@ def leave(code: int) -> None:
 def wait_for_all(name: str) -> None:
     """Until every process is there: a late one is waited for as long as it is alive."""
     if several():
-        from orbax.checkpoint import multihost  # which every experiment would have to wait for
-
-        multihost.get_barrier_sync_fn()(key=name, timeout_ms=1000 * LATE)
+        _meet(name, LATE)
 
 
 def require_same(what: str, value: Any) -> None:
     """Raises InputError where another process has another one; waits for all of them. `value` is of plain JSON."""
+    if not several():
+        return
     wait_for_all(what)
     digest = np.uint32(zlib.crc32(json.dumps(value, sort_keys=True).encode()))
-    if several() and len(set(multihost_utils.process_allgather(digest).tolist())) > 1:
+    if len(set(multihost_utils.process_allgather(digest).tolist())) > 1:
         raise InputError(f"{what} is not the same for all processes: give them the same flags, and files")
 
 
 def require_shared(folder: Path) -> None:
     """Raises InputError where it is not the folder of process 0; waits for all processes."""
-    wait_for_all("a folder")
     if not several():
         return
+    wait_for_all("a folder")
     word = multihost_utils.broadcast_one_to_all(np.int32(secrets.randbelow(2**31)))
     mark = folder / f"seen-{word}.part"
     if leads():
@@ -204,12 +204,17 @@ def _of_exchange(error: Exception) -> bool:
 
 def _missing() -> str:
     """Which processes do not answer; nothing where all do."""
-    from orbax.checkpoint import multihost  # which every experiment would have to wait for
-
     try:
-        multihost.get_barrier_sync_fn()(key="roll call", timeout_ms=1000 * ROLL_CALL)
+        _meet("roll call", ROLL_CALL)
         return ""
     except jax.errors.JaxRuntimeError as error:
         named = str(error).partition("timed out task names:")[2].partition("RPC")[0].split()
         numbers = [re.sub(r".*task:", "", name) for name in named]
         return f"process {', '.join(numbers)}" if numbers else "another process"
+
+
+def _meet(name: str, seconds: int) -> None:
+    """Returns when all processes are there. Raises JaxRuntimeError where one is missing in the end."""
+    from orbax.checkpoint import multihost  # which every experiment would have to wait for
+
+    multihost.get_barrier_sync_fn()(key=name, timeout_ms=1000 * seconds)

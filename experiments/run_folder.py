@@ -112,11 +112,11 @@ def open_journal(config: Config, trainer: Trainer, corpus_sha256: str, kept: Kep
         _compare(kept.found.about, told)
     if leads():
         write_config(config.out / "config.json", config)
-    journal = Journal(config.out, told, config.keep, config.tensorboard, trainer.shapes)
+    journal = Journal(config.out, told, config.keep, config.tensorboard, trainer.whole_shapes)
     if kept:
         trainer.goes_on_from(load_state(kept, trainer.state))
         journal.goes_on_from(kept.found)
-    else:
+    elif leads():
         (config.out / "metrics.jsonl").unlink(missing_ok=True)  # of a process that died before its first checkpoint
     return journal
 

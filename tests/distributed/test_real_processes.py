@@ -36,7 +36,7 @@ def _ended():
 
 
 def nats(out):
-    """Of each step, and of the test text; and the vocabulary."""
+    """Of each step; and the scores."""
     log = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return np.array([line["nats"] for line in log]), json.loads((out / "results.json").read_text())["scores"]
 
@@ -84,7 +84,7 @@ def test_processes_that_were_told_different_things_train_nothing(tmp_path, monke
 
 
 def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(tmp_path):
-    """Whichever goes, the other ends by itself and says which; and one process alone goes on from the end."""
+    """Whichever goes, the other ends by itself and says which."""
     draw, out, whole = random.Random(0), tmp_path / "killed", tmp_path / "whole"
     flags = ["--corpus", text(tmp_path), *SMALL, "--save-every", 15, "--mesh", "data=2,vocab=2"]
     run_group(2, 2, whole, *flags)
