@@ -10,6 +10,7 @@ from matplotlib.ticker import EngFormatter, FixedLocator, FuncFormatter, LogLoca
 
 COLORS = {"data": "#0072b2", "vocab": "#d55e00"}
 NAMES = {"data": "streams shared", "vocab": "vocabulary shared"}
+WRITTEN_OUT = FuncFormatter(lambda y, _: f"{y:,.0f}")
 Row = dict[str, Any]
 
 
@@ -31,8 +32,11 @@ def _tokens(ax: Axes, rows: Sequence[Row], place: Callable[[Row], int], label: s
     _measured(ax, x, [n / row["median"] for n, row in zip(tokens, rows, strict=True)], "data")
     spread = [[n / taken for taken in row["quartiles"]] for n, row in zip(tokens, rows, strict=True)]
     ax.vlines(x, *zip(*spread, strict=True), color=COLORS["data"])
-    _predicted(ax, x, [n / row["predicted"]["total_seconds"] for n, row in zip(tokens, rows, strict=True)], "data")
-    ax.set(xlabel=label, ylabel="tokens a second", xscale="log", ylim=(0, None))
+    predicted = [n / row["predicted"]["total_seconds"] for n, row in zip(tokens, rows, strict=True)]
+    _predicted(ax, x, predicted, "data")
+    top = 1.1 * max(*predicted, *(max(pair) for pair in spread))
+    ax.set(xlabel=label, ylabel="tokens a second", xscale="log", ylim=(0, top))
+    ax.yaxis.set_major_formatter(WRITTEN_OUT)
     _ticks(ax, x)
 
 
@@ -77,7 +81,7 @@ def _finish(ax: Axes) -> None:
     ax.legend(frameon=False)
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
+    ax.yaxis.set_major_formatter(WRITTEN_OUT)
 
 
 def _ticks(ax: Axes, x: Sequence[int]) -> None:
