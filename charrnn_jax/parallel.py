@@ -1,8 +1,9 @@
 """The work of a step spread over devices: the streams of a batch, the vocabulary, and what the optimiser remembers.
 
 Devices form a mesh of two axes. Along `data`, each reads its share of the streams and carries their recurrent state;
-gradients are summed; of a large one each device receives its share of the rows and updates that share alone, with its
-share of the optimiser state, before the parameters are whole again (Rajbhandari et al., 2020, ZeRO, section 5.1). Along
+gradients are summed; of a large one each device receives its share of the rows (of the columns, where the rows are no
+multiple of the devices) and updates that share alone, with its share of the optimiser state, before the parameters are
+whole again (Rajbhandari et al., 2020, ZeRO, section 5.1). Along
 `vocab`, each has its share of the rows of the embedding and of the columns of the output layer
 (`charrnn_jax.sharded_vocabulary`), and never those of another; what the optimiser remembers of them stays with them.
 """
@@ -27,7 +28,7 @@ from charrnn_jax.types import Array, Params
 
 DATA = "data"
 LARGE = 2**20
-"""Numbers in an array whose rows are worth sharing out."""
+"""Numbers in an array that is worth sharing out."""
 AXIS_OF_VOCABULARY = {"embedding": 0, "rows": 0, "output": -1}
 """Of the arrays of that name: parameters, what an optimiser remembers of them, and `frozen.FrozenState.rows`."""
 Step: TypeAlias = Callable
@@ -63,12 +64,15 @@ def spread_gradient(gradient_of: Gradient, mesh: Mesh) -> Gradient:
 
 
 def _sum(tree: Any, specs: Any) -> Any:
-    """Over the devices of `data`: this one's rows of what is shared out, and the whole of the rest, as one vector."""
-    shared = jax.tree.map(lambda spec: DATA in jax.tree.leaves(tuple(spec)[:1]), specs)
-    whole, restore = ravel_pytree(jax.tree.map(lambda x, shared: None if shared else x, tree, shared))
+    """Over the devices of `data`: this one's part of what is shared out, and the whole of the rest, as one vector."""
+    axes = jax.tree.map(_shared_axis, specs)
+    whole, restore = ravel_pytree(jax.tree.map(lambda x, axis: x if axis < 0 else None, tree, axes))
     whole = restore(jax.lax.psum(whole, DATA))
-    scatter = partial(jax.lax.psum_scatter, axis_name=DATA, scatter_dimension=0, tiled=True)
-    return jax.tree.map(lambda x, shared, rest: scatter(x) if shared else rest, tree, shared, whole)
+
+    def summed(x: Array, axis: int, whole: Array | None) -> Array | None:
+        return whole if axis < 0 else jax.lax.psum_scatter(x, DATA, scatter_dimension=axis, tiled=True)
+
+    return jax.tree.map(summed, tree, axes, whole)
 
 
 def _split(tree: Any, mesh: Mesh) -> Any:
@@ -82,14 +86,21 @@ def _split(tree: Any, mesh: Mesh) -> Any:
 
 
 def _shared_out(tree: Any, mesh: Mesh) -> Any:
-    """The same, and which arrays are shared out by rows over `data` as well."""
+    """The same, and along which axis large arrays are shared out over `data` as well: the first that they divide."""
 
     def spec(x: Any, split: P) -> P:
-        first, *rest = (*split, *[None] * (x.ndim - len(split))) or (None,)
-        parts = mesh.shape[DATA] * (mesh.shape[VOCAB] if first else 1)
-        return P((first, DATA) if first else DATA, *rest) if x.size >= LARGE and x.shape[0] % parts == 0 else split
+        names = (*split, *[None] * (x.ndim - len(split)))
+        for axis, name in enumerate(names if x.size >= LARGE else ()):
+            if x.shape[axis] % (mesh.shape[DATA] * (mesh.shape[VOCAB] if name else 1)) == 0:
+                return P(*names[:axis], (name, DATA) if name else DATA, *names[axis + 1 :])
+        return split
 
     return jax.tree.map(spec, tree, _split(tree, mesh))
+
+
+def _shared_axis(spec: P) -> int:
+    """The axis along which an array is shared out over `data`; -1 where none is."""
+    return next((axis for axis, names in enumerate(spec) if DATA in jax.tree.leaves(names)), -1)
 
 
 def _axis_of_vocabulary(path: Any) -> int | None:

@@ -121,6 +121,8 @@ def require_shared(folder: Path) -> None:
     word = multihost_utils.broadcast_one_to_all(np.int32(secrets.randbelow(2**31)))
     mark = folder / f"seen-{word}.part"
     if leads():
+        for left in folder.glob("seen-*.part"):  # by a run that was ended here
+            left.unlink()
         mark.touch()
     wait_for_all("a mark in it")
     seen = mark.exists()
@@ -170,7 +172,8 @@ def _require_answer(coordinator: str) -> None:
     until = time.monotonic() + FOUND_WITHIN
     while True:
         try:
-            return socket.create_connection((host.strip("[]"), int(port)), 5).close()
+            socket.create_connection((host.strip("[]"), int(port)), 5).close()
+            return
         except OSError as error:
             if time.monotonic() > until:
                 reason = f"process 0 is not there at {coordinator} ({error.strerror or error})"
@@ -208,9 +211,14 @@ def _missing() -> str:
         _meet("roll call", ROLL_CALL)
         return ""
     except jax.errors.JaxRuntimeError as error:
-        named = str(error).partition("timed out task names:")[2].partition("RPC")[0].split()
-        numbers = [re.sub(r".*task:", "", name) for name in named]
-        return f"process {', '.join(numbers)}" if numbers else "another process"
+        return absent(str(error))
+
+
+def absent(message: str) -> str:
+    """Which processes a failed barrier of JAX's says have not come, or had failed before."""
+    late = message.partition("timed out task names:")[2].partition("RPC")[0]
+    numbers = re.findall(r"task:(\d+)", late) or re.findall(r"Task \((\d+)\) is already in error", message)
+    return f"process {', '.join(numbers)}" if numbers else "another process"
 
 
 def _meet(name: str, seconds: int) -> None:

@@ -1,7 +1,7 @@
 """What a training step takes, and what it holds, on how many devices: measured, planned by XLA, and predicted.
 
-Claim     memory a device falls as 1/n with n shards of the vocabulary; a CPU core that is a device of its own does
-          more than as threads of one device; a cost model made of sizes alone tells both time and memory.
+Claim     memory a device falls as 1/n with n shards of the vocabulary; where steps are short, CPU cores do more as
+          devices than as threads of one; a cost model made of sizes alone tells both time and memory.
 Command   python -m experiments.scale [--quick]
 Hardware  any; the figures of docs/scale.md are from two CPU cores.
 Time      five minutes on two cores, fifteen beside much else; `--quick` two to four.
@@ -9,8 +9,9 @@ Expected  see docs/scale.md.
 
 Steps on every number of devices, at every batch size and vocabulary, take turns, and with them the small programs that
 the cost model is calibrated by, so that all see the same noise. Memory is what XLA plans for the compiled step:
-arguments and temporary values. It is planned for devices that are not there as well. On a CPU, a device a core and
-one device with the threads of all cores, each in a process of its own, take turns too.
+arguments and temporary values. It is planned for devices that are not there as well; where these share a large
+vocabulary, a step is taken on virtual ones, and what each then holds is summed up. On a CPU, a device a core and one
+device with the threads of all cores, each in a process of its own, take turns too.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ from experiments.report.scale import measured_sheets, terminal_table
 from experiments.report.scale_picture import draw_scale
 from experiments.scaling.calibration import machine_of, probes
 from experiments.scaling.comparison import measured_row, planned_row, written
-from experiments.scaling.planner import plan
+from experiments.scaling.planner import hold, plan
 from experiments.scaling.plans import BENCHMARKS, MESHES, WORDS, ModelName, on_mesh
 from experiments.scaling.steps import Planned, compile_step, planned, stepping
 from experiments.scaling.threads import compare
@@ -67,7 +68,7 @@ class Config:
     vocabularies: tuple[int, ...] = (1_000, 10_000, 40_000)
     """Vocabulary sizes."""
     planned_vocabulary: int = WORDS
-    """V of the plans: nothing is made of that size."""
+    """V of what is planned; devices that share it take one step of that size, too."""
     shards: tuple[int, ...] = (1, 2, 4, 8)
     """Numbers of devices that a step is planned for, whether they are there or not."""
     benchmarks: tuple[ModelName, ...] = get_args(ModelName)
@@ -160,7 +161,10 @@ def measure(config: Config, counts: Sequence[int]) -> dict[str, Any]:
 
 
 def planned_rows(config: Config) -> dict[str, Any]:
-    """A row for each number of devices that share a large vocabulary, or the streams; and for each benchmark's mesh."""
+    """A row for each number of devices that share a large vocabulary, or the streams; and for each benchmark's mesh.
+
+    Of those that share a vocabulary, with the bytes that one held after a step.
+    """
     c = config
     base = Workload(c.planned_vocabulary, c.embed_size, c.hidden_size, c.layers, c.batch_size, c.length)
     works = {axis: [base._replace(**{axis: n}) for n in sorted(c.shards)] for axis in ("vocab", "data")}
@@ -169,6 +173,8 @@ def planned_rows(config: Config) -> dict[str, Any]:
     every = list(dict.fromkeys(work for several in works.values() for work in several))
     plans = dict(zip(every, plan(every), strict=True))
     rows = {name: [planned_row(work, plans[work]) for work in several] for name, several in works.items()}
+    for row, held in zip(rows["vocab"], hold(works["vocab"]), strict=True):
+        row["held"] = held
     return {
         "shards": {axis: rows[axis] for axis in ("vocab", "data")},
         "benchmarks": {name: rows[name] for name in c.benchmarks},

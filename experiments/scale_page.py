@@ -24,7 +24,7 @@ ROW: Shape = {"work": dict, "planned": dict, "predicted": dict, "bytes_ratio": f
 SHAPE: Shape = {
     "machines": [{"devices": int, "product": float, "recurrent": float, "memory": float}],
     "rows": {sweep: [{**ROW, "median": float}] for sweep in ("devices", "batch", "vocabulary")},
-    "shards": {"vocab": [ROW], "data": [ROW]},
+    "shards": {"vocab": [{**ROW, "held": int}], "data": [ROW]},
     "benchmarks": dict,
     "threads": list,
     "environment": {"devices": [str], "cores": int},

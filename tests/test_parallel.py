@@ -77,6 +77,8 @@ def test_what_the_optimiser_remembers_of_large_arrays_is_shared_out(data, vocab)
     adam = state.opt_state[0]
     here, now = ([x.addressable_shards[0].data.size for x in jax.tree.leaves(tree)] for tree in (adam.mu, state.params))
     assert {whole // part for whole, part in zip(now, here, strict=True)} == {1, data}
+    assert adam.mu["embedding"].sharding.spec[1] == "data", "the rows of eleven words divide into none"
+    assert adam.mu["output"].W.sharding.spec[0] == "data"
     assert not [x for x in jax.tree.leaves(state.params) if "data" in str(x.sharding.spec)]
 
 
@@ -118,7 +120,7 @@ def test_what_is_padded_and_gathered_is_as_it_was():
 
 
 @pytest.mark.parametrize("softmax", [Softmax(), Softmax(components=3), Softmax(cutoffs=(3, 7)), Softmax(samples=2)])
-def test_what_is_shared_out_by_rows_alone_is_gathered_as_it_was(monkeypatch, softmax):
+def test_what_is_shared_out_over_data_alone_is_gathered_as_it_was(monkeypatch, softmax):
     """Of the parameters of a mixture or of clusters, no axis is the vocabulary."""
     monkeypatch.setattr(parallel, "LARGE", 2)
     params = init_params(LanguageModel(V, 4, 6, softmax=softmax), jax.random.key(0))

@@ -1,6 +1,6 @@
 """What a training step takes and holds on many devices, as sheets of text: for a terminal, and for a page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -97,20 +97,26 @@ def mesh_name(work: dict[str, Any]) -> str:
 
 
 def shards_sheet(shards: dict[str, list[dict[str, Any]]]) -> Sheet:
-    """Planned megabytes a device, and what n of them are to one alone: 1 where memory falls as 1/n."""
-    header = ("mesh", "state,\nMB", "in a step,\nMB", "n × state\n/ alone", "n × total\n/ alone", "memory,\npredicted")
-    rows = [_planned(row, several[0]) for several in shards.values() for row in several]
-    title = f"Memory a device, planned: vocabulary of {shards['vocab'][0]['work']['V']:,}"
-    return Sheet(title, header, list(dict.fromkeys(rows)))
+    """Megabytes a device, and what n of them are to one alone: 1 where memory falls as 1/n."""
+    header = ("mesh", "held,\nMB", "state,\nMB", "in a step,\nMB", "n × held\n/ alone", "n × total\n/ alone")
+    header = (*header, "memory,\npredicted")
+    rows: dict[str, tuple[str, ...]] = {}
+    for row, first in ((row, several[0]) for several in shards.values() for row in several):
+        rows.setdefault(mesh_name(row["work"]), _planned(row, first))  # one device alone is in both
+    title = f"Memory a device, held and planned: vocabulary of {shards['vocab'][0]['work']['V']:,}"
+    return Sheet(title, header, list(rows.values()))
 
 
 def _planned(row: dict[str, Any], first: dict[str, Any]) -> tuple[str, ...]:
     plan, alone = row["planned"], first["planned"]
     more = _devices(row) / _devices(first)
+    held = row.get("held")
     return (
         mesh_name(row["work"]),
+        f"{held / MB:,.1f}" if held else "–",
         *(f"{plan[part] / MB:,.1f}" for part in ("arguments", "temporary")),
-        *(f"{more * plan[part] / alone[part]:.2f}" for part in ("arguments", "total")),
+        f"{more * held / first['held']:.2f}" if held else "–",
+        f"{more * plan['total'] / alone['total']:.2f}",
         f"{row['bytes_ratio']:.2f}",
     )
 
@@ -132,10 +138,9 @@ def threads_sheet(compared: Sequence[dict[str, Any]]) -> Sheet:
 
 
 def agreement_sheet(report: dict[str, Any]) -> Sheet:
-    """Over all steps: what was predicted over what was found, from the least to the largest."""
-    measured = [row for rows in report["rows"].values() for row in rows]
-    several = [*report["shards"].values(), *report["benchmarks"].values()]
-    every = measured + [row for rows in several for row in rows]
+    """Over all steps, each once: what was predicted over what was found, from the least to the largest."""
+    measured = _each_once(report["rows"].values())
+    every = measured + _each_once([*report["shards"].values(), *report["benchmarks"].values()])
     ratios = {
         "time of a step, measured": [row["seconds_ratio"] for row in measured],
         "memory of a device, planned": [row["bytes_ratio"] for row in every],
@@ -147,3 +152,8 @@ def agreement_sheet(report: dict[str, Any]) -> Sheet:
         spread = (f"{each:.3f}" for each in (min(found), median(found), max(found)))
         rows.append((what, str(len(found)), *spread))
     return Sheet("Agreement", header, rows)
+
+
+def _each_once(sweeps: Iterable[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Their rows: a step may be in several of them."""
+    return list({tuple(row["work"].values()): row for rows in sweeps for row in rows}.values())

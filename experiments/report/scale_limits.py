@@ -62,11 +62,9 @@ def _softmax(work: Workload) -> dict[str, str]:
 
 def _state(work: Workload) -> dict[str, str]:
     checkpoint = copies(work) * parameter_bytes(work)
-    split = copies(work) * work.number * sum(array.size for array in weights(work) if array.vocabulary is not None)
     return {
         "checkpoint, GB": f"{checkpoint / GB:.1f}",
-        "… written twice, s": f"{2 * checkpoint / WRITTEN:.0f}",
-        "… of it gathered on a host, GB": f"{split / GB:.1f}",
+        "… written by all, s": f"{checkpoint / WRITTEN:.0f}",
         "streams, at 128 a device": f"{work.B:,}",
         "steps an epoch of the One Billion Word Benchmark": f"{BILLION.tokens / (work.B * work.T):,.0f}",
     }

@@ -1,7 +1,7 @@
 """What the devices of a training step tell each other, and how long that takes in rings.
 
 Along `data`: the gradient of what every device has, summed as one vector; of a large array a device gets its share of
-the rows of the sum, updates it, and gathers what the others updated. Along `vocab`: a vector for each token looked up,
+the sum, updates it, and gathers what the others updated. Along `vocab`: a vector for each token looked up,
 three numbers for each one scored, and the gradient of its hidden state (`parallel`, `sharded_vocabulary`).
 """
 

@@ -61,6 +61,20 @@ def plan_step(work: Workload) -> Compiled:
     return steps[0].lower(placed, _window(work)).compile()
 
 
+def held(work: Workload) -> int:
+    """Bytes of the state that are on one device after a step has been taken: those of the device that has most.
+
+    Raises InputError as `compile_step`.
+    """
+    compiled, state, batch = compile_step(work)
+    state, _ = jax.block_until_ready(compiled(state, batch))
+    sizes = dict.fromkeys(jax.local_devices(), 0)
+    for array in jax.tree.leaves(state):
+        for shard in array.addressable_shards:
+            sizes[shard.device] += shard.data.nbytes
+    return max(sizes.values())
+
+
 def _window(work: Workload) -> Batch:
     ids = np.random.default_rng(0).integers(0, work.V, work.B * work.T).astype(np.int32)
     return batch_at(fold_streams(ids, 0, work.B, work.T), 0)

@@ -107,9 +107,10 @@ def numbers_here(work: Workload, array: Weights) -> int:
 
 
 def shared_out(work: Workload, array: Weights) -> bool:
-    """Whether gradient and optimiser state of it are shared out by rows over `data`, as `parallel._shared_out` does."""
-    parts = work.data * (work.vocab if array.vocabulary == 0 else 1)
-    return work.data > 1 and array.size >= LARGE and array.shape[0] % parts == 0
+    """Whether gradient and optimiser state of it are shared out over `data`, as `parallel._shared_out` does."""
+    parts = (work.data * (work.vocab if axis == array.vocabulary else 1) for axis in range(len(array.shape)))
+    divides = any(size % n == 0 for size, n in zip(array.shape, parts, strict=True))
+    return work.data > 1 and array.size >= LARGE and divides
 
 
 def updated_here(work: Workload, array: Weights) -> int:

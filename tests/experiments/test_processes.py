@@ -5,7 +5,7 @@ import pytest
 
 from charrnn_jax.errors import InputError
 from experiments import processes
-from experiments.processes import Membership, check, joined, leads, named, require_same, several
+from experiments.processes import Membership, absent, check, joined, leads, named, require_same, several
 from tests.faults.harness import run
 
 
@@ -39,6 +39,27 @@ def test_one_process_leads_itself_and_waits_for_nobody():
     with joined(Membership()):
         assert (several(), leads(), named()) == (False, True, "")
         require_same(3, "a number")
+
+
+@pytest.mark.parametrize(
+    ("message", "who"),
+    [
+        (
+            "DEADLINE_EXCEEDED: Barrier timed out. # of tasks that reached the barrier: 1/4. The first task at the "
+            "barrier: /job:jax_worker/replica:0/task:0. Some timed out task names:\n/job:jax_worker/replica:0/task:1\n"
+            "/job:jax_worker/replica:0/task:3\n\nRPC: /xla.coordination.CoordinationService/Barrier task:0",
+            "process 1, 3",
+        ),
+        (
+            "INTERNAL: Task (1) is already in error before the barrier was called. Barrier Id: roll call::0 Task error:"
+            " UNAVAILABLE: Task 1 heartbeat timeout.",
+            "process 1",
+        ),
+        ("UNAVAILABLE: failed to connect to all addresses", "another process"),
+    ],
+)
+def test_a_failed_barrier_says_who_has_not_come(message, who):
+    assert absent(message) == who
 
 
 def test_a_process_without_its_leader_says_where_it_looked(monkeypatch):

@@ -66,6 +66,8 @@ def test_plans_are_of_all_numbers_of_devices(done):
     alone, shared = (row["planned"]["arguments"] for row in shards["vocab"])
     assert alone / 2 < shared < 0.6 * alone
     assert shards["data"][1]["planned"]["arguments"] > 0.9 * alone
+    for row in shards["vocab"]:
+        assert row["held"] == pytest.approx(row["planned"]["arguments"], rel=0.01), "and a window"
 
 
 def test_the_tables_fit_80_columns(done, capsys, monkeypatch):

@@ -57,6 +57,7 @@ def test_memory_falls_as_one_over_the_shards_there(report):
     alone, *shared = report["shards"]["vocab"]
     for row in shared:
         assert 0.99 < row["work"]["vocab"] * row["planned"]["total"] / alone["planned"]["total"] < 1.05
+        assert 0.99 < row["work"]["vocab"] * row["held"] / alone["held"] < 1.05
 
 
 def test_a_table_takes_its_place_and_no_other():

@@ -80,13 +80,15 @@ def test_operations_by_hand():
     assert flops_of(TINY._replace(data=2)) == (2 * 2 * 10 * 36, 2 * 10 * 36 + 6 * 6 * 24 + 6 * 10 * 18)
 
 
-def test_large_arrays_are_shared_out_where_their_rows_divide():
+def test_large_arrays_are_shared_out_where_their_rows_or_columns_divide():
     work = Workload(2**16, 16, 32, 1, 8, 8, data=2)
     large = {array.name: shared_out(work, array) for array in weights(work)}
     assert {name for name, shared in large.items() if shared} == {"embedding", "output.W"}
     assert not any(shared_out(work._replace(data=1), array) for array in weights(work))
-    odd = work._replace(V=2**16 + 1, vocab=1)
-    assert [array.name for array in weights(odd) if shared_out(odd, array)] == ["output.W"]
+    odd = work._replace(V=2**16 + 1)
+    assert [array.name for array in weights(odd) if shared_out(odd, array)] == ["embedding", "output.W"]
+    odd = odd._replace(E=17, H=33)
+    assert not [array.name for array in weights(odd) if shared_out(odd, array)]
     here = bytes_of(work).optimizer - 8
     assert here == 8 * (2**15 * 16 + 16 * 128 + 128 + 32 * 128 + 16 * 2**16 + 2**16)
 
