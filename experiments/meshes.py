@@ -48,7 +48,8 @@ def mesh_for(spread: Spread, batch_size: int) -> Mesh:
     if len(there) < spread.devices:
         advice = f"a CPU is as many as XLA_FLAGS=--xla_force_host_platform_device_count={spread.devices} says"
         there = f"there {'is' if len(there) == 1 else 'are'} {len(there)}"
-        raise InputError(f"--mesh takes {spread.devices} devices, and {there}: use a smaller one; {advice}")
+        smaller = 'use a smaller one, or --mesh "" for what is there'
+        raise InputError(f"--mesh takes {spread.devices} devices, and {there}: {smaller}; {advice}")
     mesh = mesh_of(there[: spread.devices if spread.data else len(there)], batch_size, spread.vocab)
     if mesh.size < len(there) and jax.process_count() > 1:
         advice = f"use --batch-size a multiple of {len(there) // spread.vocab}, and a --mesh of all devices"

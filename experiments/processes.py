@@ -8,7 +8,6 @@ import json
 import os
 import re
 import secrets
-import socket
 import sys
 import time
 import zlib
@@ -22,6 +21,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from charrnn_jax.errors import InputError
+from experiments.coordinator import require_answer, require_free
 
 FOUND_WITHIN = 120
 """Seconds in which all processes have to be there."""
@@ -137,8 +137,10 @@ def require_shared(folder: Path) -> None:
 
 def _find(told: Membership) -> None:
     _, coordinator, processes, process_id = told
-    if coordinator is not None:
-        (_require_answer if process_id else _require_free)(coordinator)
+    if coordinator is not None and process_id:
+        require_answer(coordinator, FOUND_WITHIN)
+    elif coordinator is not None:
+        require_free(coordinator)
     which = "as the cluster says" if coordinator is None else f"process {process_id} of {processes} at {coordinator}"
     # JAX ends a process that waits in vain by itself, and in many words.
     print(f"{which}: waits {FOUND_WITHIN} s at most for all to be there", file=sys.stderr)
@@ -153,32 +155,6 @@ def _find(told: Membership) -> None:
         )
     except (ValueError, TypeError) as error:  # no cluster that JAX knows has started this process
         raise InputError(f"--distributed finds no SLURM, Open MPI or Kubernetes ({error}): {FORM}") from None
-
-
-def _require_free(coordinator: str) -> None:
-    """Raises InputError where process 0 cannot listen there."""
-    with socket.socket() as free:
-        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            free.bind(("", int(coordinator.rpartition(":")[2])))
-        except OSError as error:
-            reason = f"process 0 cannot listen at {coordinator} ({error.strerror})"
-            raise InputError(f"{reason}: use a free port of the host of process 0") from None
-
-
-def _require_answer(coordinator: str) -> None:
-    """Raises InputError where process 0 does not listen there, for as long as it may take to start."""
-    host, _, port = coordinator.rpartition(":")
-    until = time.monotonic() + FOUND_WITHIN
-    while True:
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), 5).close()
-            return
-        except OSError as error:
-            if time.monotonic() > until:
-                reason = f"process 0 is not there at {coordinator} ({error.strerror or error})"
-                raise InputError(f"{reason}: start it, and give its host and port") from None
-            time.sleep(0.2)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from charrnn_jax.losses import LOGITS
 from experiments.measures.flops import MULTIPLY_ADD, flops, output_flops
 from experiments.scaling.collectives import Axis, Collective, Link, collectives, ring_seconds
-from experiments.scaling.workload import GATES, Workload, model_of, numbers_here, updated_here, weights
+from experiments.scaling.workload import GATES, Workload, model_of, numbers_here, shared_axis, updated_here, weights
 
 REMEMBERED = {"adam": 2, "rmsprop": 1, "sgd": 0}
 """Numbers that an optimiser remembers of each parameter."""
@@ -61,7 +61,7 @@ class Bytes(NamedTuple):
     ids: int
     """The window and its weights, the recurrent state, and the number of the step."""
     gradients: int
-    """This device's, and its share of their sum over devices."""
+    """This device's, and its share of their sum over devices; of which it gets columns, once more, transposed."""
     activations: int
     """What the forward pass leaves for the backward, beside logits."""
     logits: int
@@ -117,7 +117,7 @@ def bytes_of(work: Workload) -> Bytes:
     parameters, updated = sum(here.values()), sum(updated_here(work, array) for array in weights(work))
     hidden, streams = sum(model_of(work).layer_sizes), work.B // work.data
     logits = 2 * (LOGITS // work.tokens if work.by_chunks else work.rows) * work.tokens
-    gradients, of_output = parameters + updated, here["embedding" if work.tied else "output.W"]
+    gradients, of_output = parameters + updated + transposed(work), here["embedding" if work.tied else "output.W"]
     at_once = logits + gradients if work.by_chunks else max(logits + of_output, gradients)
     return Bytes(
         parameters=work.number * parameters,
@@ -128,6 +128,11 @@ def bytes_of(work: Workload) -> Bytes:
         logits=work.number * logits,
         reused=work.number * (logits + gradients - at_once),
     )
+
+
+def transposed(work: Workload) -> int:
+    """How many numbers of a gradient XLA writes in another order, before it gives every device its columns."""
+    return sum(numbers_here(work, array) for array in weights(work) if shared_axis(work, array))
 
 
 @cache
@@ -153,7 +158,8 @@ def moved_bytes(work: Workload) -> int:
     held = bytes_of(work)
     scored = work.number * work.tokens * work.rows * (PASSES_OF_CHUNK if work.by_chunks else PASSES_OF_LOGITS)
     state = PASSES_OF_UPDATE * held.parameters + PASSES_OF_MEMORY * held.optimizer
-    return state + PASSES_OF_GRADIENT * held.parameters + PASSES_OF_ACTIVATIONS * held.activations + scored
+    gradient = PASSES_OF_GRADIENT * held.parameters + 2 * work.number * transposed(work)
+    return state + gradient + PASSES_OF_ACTIVATIONS * held.activations + scored
 
 
 def link_of(machine: Machine, work: Workload, axis: Axis) -> Link:

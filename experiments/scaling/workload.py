@@ -106,11 +106,18 @@ def numbers_here(work: Workload, array: Weights) -> int:
     return array.size // (1 if array.vocabulary is None else work.vocab)
 
 
+def shared_axis(work: Workload, array: Weights) -> int | None:
+    """Along which axis its gradient and optimiser state are shared out over `data`, as `parallel._shared_out` does."""
+    for axis, size in enumerate(array.shape):
+        parts = work.data * (work.vocab if axis == array.vocabulary else 1)
+        if work.data > 1 and array.size >= LARGE and size % parts == 0:
+            return axis
+    return None
+
+
 def shared_out(work: Workload, array: Weights) -> bool:
-    """Whether gradient and optimiser state of it are shared out over `data`, as `parallel._shared_out` does."""
-    parts = (work.data * (work.vocab if axis == array.vocabulary else 1) for axis in range(len(array.shape)))
-    divides = any(size % n == 0 for size, n in zip(array.shape, parts, strict=True))
-    return work.data > 1 and array.size >= LARGE and divides
+    """Whether they are at all."""
+    return shared_axis(work, array) is not None
 
 
 def updated_here(work: Workload, array: Weights) -> int:
