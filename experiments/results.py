@@ -2,8 +2,9 @@
 
     python -m experiments.results
 
-Reads results/RECIPE-seedN.json, each the results.json of a run of `experiments.train --recipe RECIPE`. Hardware: any.
-Time: a second. Expected: the same page as before, where no run was added.
+Reads results/RECIPE-seedN.json, each the results.json of a run of `experiments.train --recipe RECIPE`, and those of
+results/first/, of runs that `--steps` ended early. Hardware: any. Time: a second. Expected: the same page as before,
+where no run was added.
 """
 
 import math
@@ -29,6 +30,11 @@ PTB = """## Penn Treebank: words and characters over the same text
 
 Total bits are of the whole test text, and bits per character are those over its characters, for both alike.
 """
+FIRST = """## First passes
+
+Of recipes that take longer than was at hand, the first passes alone: up to there, the schedule is the recipe's own. The
+figure is that of validation after each; it says how a run begins, and nothing about where it ends.
+"""
 HOW = "## How they were run\n"
 NOT_RUN = "not run"
 SCORE: Shape = {
@@ -39,6 +45,7 @@ SCORE: Shape = {
 SHAPE: Shape = {
     "corpus": {"name": str},
     "scores": {"valid": SCORE, "test": SCORE},
+    "step": int,
     "curve": [{"seconds": float, "valid_bits_per_char": float}],
     "environment": {"devices": [str], "cores": int, "precision": str},
     "command": str,
@@ -61,7 +68,7 @@ def main(config: Config) -> None:
     runs = {name: runs_of(config.results, name) for name in NAMES}
     if not any(runs.values()):
         raise InputError(f"{config.results} has no RECIPE-seedN.json of any recipe: give --results the folder that has")
-    write_whole(config.page, page(runs))
+    write_whole(config.page, page(runs, {name: runs_of(config.results / "first", name) for name in NAMES}))
     console.print(f"wrote {config.page}")
 
 
@@ -70,15 +77,18 @@ def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
     return [read_json(path, SHAPE) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
 
 
-def page(runs: dict[str, list[dict[str, Any]]]) -> str:
+def page(runs: dict[str, list[dict[str, Any]]], first: dict[str, list[dict[str, Any]]]) -> str:
     """In Markdown."""
-    done = {name: each for name, each in runs.items() if each}
+    done, begun = ({name: each for name, each in some.items() if each} for some in (runs, first))
     ptb = {name: each for name, each in done.items() if each[0]["corpus"]["name"] == "ptb"}
     figures = _table(("recipe", "text", "figure", "published", "obtained"), [_figures(*item) for item in runs.items()])
     bits = _table(("recipe", "total bits", "characters", "bits per character"), [_bits(*item) for item in ptb.items()])
-    how = _table(("recipe", "time", "hardware", "commit"), [_how(*item) for item in done.items()])
-    commands = "\n".join(f"    {each['command']}" for several in done.values() for each in several)
-    return "\n".join([HEAD, figures, PTB, bits, HOW, how, commands]) + "\n"
+    beginnings = [_first(name, each) for name, several in begun.items() for each in several]
+    passes = _table(("recipe", "steps", "of", "figure", "obtained"), beginnings)
+    every = [*done.items(), *begun.items()]
+    how = _table(("recipe", "time", "hardware", "commit"), [_how(*item) for item in every])
+    commands = "\n".join(f"    {each['command']}" for _, several in every for each in several)
+    return "\n".join([HEAD, figures, PTB, bits, *([FIRST, passes] if begun else []), HOW, how, commands]) + "\n"
 
 
 def _figures(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -90,6 +100,15 @@ def _figures(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
         obtained += f"; the lowest on the way {_spread(lowest, 4)}"
     stated = "none found" if published.figure is None else f"{published.figure:g}"
     return name, module_of(name).RECIPE.corpus, f"{UNITS[unit]}, {split}", stated, obtained
+
+
+def _first(name: str, run: dict[str, Any]) -> tuple[str, ...]:
+    unit, valid = module_of(name).PUBLISHED.unit, run["scores"]["valid"]
+    bits = [point["valid_bits_per_char"] for point in run["curve"]]
+    nats = [each * valid["nats_per_token"] / valid["bits_per_char"] for each in bits]
+    figures = {"bits_per_char": bits, "nats_per_token": nats, "perplexity_per_token": [math.exp(x) for x in nats]}[unit]
+    obtained = ", ".join(f"{figure:.{1 if unit.startswith('perplexity') else 3}f}" for figure in figures)
+    return name, f"{run['step']:,}", f"{module_of(name).RECIPE.steps:,}", f"{UNITS[unit]}, valid", obtained
 
 
 def _bits(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ def run_of(seed, perplexity, minutes):
     return {
         "corpus": {"name": "ptb"},
         "scores": {"valid": score, "test": score},
+        "step": 100,
         "curve": [{"seconds": seconds, "valid_bits_per_char": 1.3} for seconds in (1.0, 60.0 * minutes)],
         "environment": {"devices": ["cpu:cpu"], "cores": 2, "precision": "float32", "commit": f"c0ffee{seed}"},
         "command": f"python -m experiments.train --recipe zaremba_small --seed {seed}",
@@ -48,6 +49,18 @@ def test_a_figure_of_validation_comes_with_the_lowest_on_the_way(tmp_path):
     write_json(tmp_path / "char_rnn_2x128-seed0.json", run)
     main(Config(tmp_path, tmp_path / "page.md"))
     assert "| none found | 1.7500; the lowest on the way 1.3863 |" in (tmp_path / "page.md").read_text()
+
+
+def test_first_passes_are_a_table_of_their_own(tmp_path):
+    write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50))
+    run = run_of(0, 200.0, 10) | {"step": 2656, "curve": [{"seconds": 60.0, "valid_bits_per_char": 1.25}]}
+    (tmp_path / "first").mkdir()
+    write_json(tmp_path / "first" / "zaremba_medium-seed0.json", run)
+    main(Config(tmp_path, tmp_path / "page.md"))
+    page = (tmp_path / "page.md").read_text()
+    assert "| zaremba_medium | 2,656 | 51,792 | perplexity per token, valid | 109.9 |" in page
+    assert "| zaremba_medium | ptb | perplexity per token, test | 82.7 | not run |" in page
+    assert "| zaremba_medium | 1 min |" in page
 
 
 def test_what_was_not_run_says_so(lines):
@@ -90,4 +103,5 @@ def test_a_result_that_is_none_is_named(tmp_path, changes, reason):
 
 def test_the_page_is_that_of_the_results_in_the_repository():
     runs = {name: runs_of(ROOT / "results", name) for name in NAMES}
-    assert (ROOT / "docs" / "results.md").read_text() == page(runs)
+    first = {name: runs_of(ROOT / "results" / "first", name) for name in NAMES}
+    assert (ROOT / "docs" / "results.md").read_text() == page(runs, first)
