@@ -193,7 +193,7 @@ def _missing() -> str:
 def absent(message: str) -> str:
     """Which processes a failed barrier of JAX's says have not come, or had failed before."""
     late = message.partition("timed out task names:")[2].partition("RPC")[0]
-    numbers = re.findall(r"task:(\d+)", late) or re.findall(r"Task \((\d+)\) is already in error", message)
+    numbers = re.findall(r"(?:^|task:)(\d+)$", late, re.M) or re.findall(r"Task \((\d+)\) is already in err", message)
     return f"process {', '.join(numbers)}" if numbers else "another process"
 
 
