@@ -53,8 +53,8 @@ def test_one_process_leads_itself_and_waits_for_nobody():
         (
             "DEADLINE_EXCEEDED: Barrier timed out. Id: roll call::0. This usually happens because a task triggered the "
             "barrier too early or too slowly. Please look at the task logs (both timed out and first task) to debug "
-            "further.\n# of tasks that reached the barrier: 1/3.\nThe first task at the barrier: 0. Some timed out task "
-            "names:\n1\n2\n\n\nRPC: /xla.coordination.CoordinationService/Barrier",
+            "further.\n# of tasks that reached the barrier: 1/3.\nThe first task at the barrier: 0. Some timed out "
+            "task names:\n1\n2\n\n\nRPC: /xla.coordination.CoordinationService/Barrier",
             "process 1, 2",
         ),
         (
