@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -26,6 +27,8 @@ QUIET = ["--steps", 100, "--points", 2, "--report-every", 1, "--hidden-size", 24
 QUIET += ["--length", 12, "--drop-state", 0, "--tokenizer", "word", "--pieces", 43]
 """No noise, whose draws depend on the mesh; every step reported, and the last windows of a pass not even."""
 ROOT = Path(__file__).parents[2]
+GLOO = re.compile(r"\[Gloo\] Rank|is connected to|peer ranks\.|Expected number of connected|peer ranks is|[\d:\s]")
+"""The pieces of what its threads write, each at any time."""
 # Orbax leaves event loops open: they end with the test that used them.
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -59,7 +62,7 @@ def test_two_processes_train_and_score_as_one_device(tmp_path, alone, number, me
     assert f"{2 * number} × cpu:cpu" in said
     (banner,) = (line for line in said.splitlines() if "mesh data=" in line)
     assert all(axis in banner for axis in mesh.split(","))
-    assert not [line for line in other.splitlines() if line and "[Gloo]" not in line], "one of them talks"
+    assert not GLOO.sub("", other), "one of them talks"
     (ours, scores), (expected, theirs) = nats(tmp_path / "out"), nats(alone / precision)
     tolerance = 1e-5 if precision == "float32" else 1e-3
     np.testing.assert_allclose(ours, expected, rtol=tolerance)
