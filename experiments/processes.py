@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -25,12 +26,15 @@ from experiments.coordinator import require_answer, require_free
 
 FOUND_WITHIN = 120
 """Seconds in which all processes have to be there."""
-SILENCE = 30
+SILENCE = 60
 """Seconds without a sign of life after which JAX takes a process for dead, and ends the others."""
 ROLL_CALL = 10
-"""Seconds to answer in when an exchange between processes has failed: below `SILENCE`, to be the first to say why."""
+"""Seconds to answer in when an exchange between processes has failed: to be the first to say why."""
 LATE = 24 * 3600
 """Seconds to wait for a process that is alive: it may have a text to encode."""
+OTHER = "another process"
+ENDING = threading.Lock()
+"""Of the thread that says why this process ends."""
 FORM = "use --coordinator HOST:PORT --processes N --process-id I together, I from 0 to N - 1; or --distributed alone"
 
 
@@ -97,10 +101,17 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+def end_without(gone: str, reason: str) -> None:
+    """Ends this process with a line that says who is gone: one line, however many threads notice."""
+    ENDING.acquire()  # and is never released
+    print(f"error: {gone} is gone or does not answer ({reason}): see what it said; --resume goes on", file=sys.stderr)
+    leave(1)
+
+
 def wait_for_all(name: str) -> None:
     """Until every process is there: a late one is waited for as long as it is alive."""
     if several():
-        _meet(name, LATE)
+        meet(name, LATE)
 
 
 def require_same(what: str, value: Any) -> None:
@@ -166,12 +177,7 @@ def _saying_who_is_gone() -> Iterator[None]:
         missing = _missing() if several() and _of_exchange(error) else ""
         if not missing:
             raise
-        reason = str(error).strip().partition("\n")[0][:200]
-        print(
-            f"error: {missing} is gone or does not answer ({reason}): see what it said; --resume goes on",
-            file=sys.stderr,
-        )
-        leave(1)
+        end_without(missing, str(error).strip().partition("\n")[0][:200])
 
 
 def _of_exchange(error: Exception) -> bool:
@@ -184,7 +190,7 @@ def _of_exchange(error: Exception) -> bool:
 def _missing() -> str:
     """Which processes do not answer; nothing where all do."""
     try:
-        _meet("roll call", ROLL_CALL)
+        meet("roll call", ROLL_CALL)
         return ""
     except jax.errors.JaxRuntimeError as error:
         return absent(str(error))
@@ -194,10 +200,10 @@ def absent(message: str) -> str:
     """Which processes a failed barrier of JAX's says have not come, or had failed before."""
     late = message.partition("timed out task names:")[2].partition("RPC")[0]
     numbers = re.findall(r"(?:^|task:)(\d+)$", late, re.M) or re.findall(r"Task \((\d+)\) is already in err", message)
-    return f"process {', '.join(numbers)}" if numbers else "another process"
+    return f"process {', '.join(numbers)}" if numbers else OTHER
 
 
-def _meet(name: str, seconds: int) -> None:
+def meet(name: str, seconds: int) -> None:
     """Returns when all processes are there. Raises JaxRuntimeError where one is missing in the end."""
     from orbax.checkpoint import multihost  # which every experiment would have to wait for
 

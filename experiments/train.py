@@ -39,6 +39,7 @@ from experiments.run_config import Config, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
 from experiments.scorer import require_lossless
 from experiments.shell import banner, console, open_out, print_score, refuse_used, run
+from experiments.watch import watching
 
 OWN = ("corpus", "data_dir", "store_dir")
 """Of several processes each may have its own: paths of one text."""
@@ -82,10 +83,11 @@ def _train(config: Config) -> None:
         wait_for_all("the run is read")
         journal = open_journal(config, trainer, run.sha256, run.kept)
         introduce(config, run.corpus, trainer)
-        lines = train(trainer, run.tokens["valid"], plan_of(config), journal, config.tokenizer, config.seed)
-        if config.patience:
-            trainer.goes_on_from(load_state(read_run(config.out, "best"), trainer.state))
-        finish(run, lines)
+        with watching():
+            lines = train(trainer, run.tokens["valid"], plan_of(config), journal, config.tokenizer, config.seed)
+            if config.patience:
+                trainer.goes_on_from(load_state(read_run(config.out, "best"), trainer.state))
+            finish(run, lines)
 
 
 def begun(config: Config) -> Run:

@@ -110,6 +110,17 @@ def test_a_run_that_loses_a_process_again_and_again_is_bitwise_the_unbroken_one(
 
 
 @pytest.mark.skipif(not LONG, reason="the long form: make test-distributed")
+def test_a_process_that_freezes_is_named_and_the_others_end(tmp_path):
+    out = tmp_path / "run"
+    flags = ["--corpus", text(tmp_path), *SMALL, "--steps", 100_000, "--mesh", "data=2", "--out", out]
+    group = start_group(2, 1, *flags)
+    wait_for(group[1], lambda: saved(out) >= 5)
+    group[1].send_signal(signal.SIGSTOP)
+    ((code, _, error),) = ended(group[:1], PATIENCE)
+    assert (code, "error: process 1 is gone or does not answer" in error) == (1, True), error
+
+
+@pytest.mark.skipif(not LONG, reason="the long form: make test-distributed")
 def test_whatever_a_run_can_do_two_processes_can(tmp_path):
     """What reads or changes a state between its steps: other weights, a mean, the best point, samples, vectors."""
     flags = ["--corpus", text(tmp_path), *SMALL, "--mesh", "vocab=2"]

@@ -1,4 +1,5 @@
 import socket
+import threading
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from charrnn_jax.errors import InputError
 from experiments import processes
 from experiments.processes import Membership, absent, check, joined, leads, named, require_same, several
+from experiments.watch import watching
 from tests.faults.harness import run
 
 
@@ -36,9 +38,10 @@ def test_anything_else_is_refused_with_what_is_right(told):
 
 
 def test_one_process_leads_itself_and_waits_for_nobody():
-    with joined(Membership()):
+    with joined(Membership()), watching():
         assert (several(), leads(), named()) == (False, True, "")
         require_same(3, "a number")
+        assert "watch" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.parametrize(
