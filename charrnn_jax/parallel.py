@@ -3,9 +3,9 @@
 Devices form a mesh of two axes. Along `data`, each reads its share of the streams and carries their recurrent state;
 gradients are summed; of a large one each device receives its share of the rows (of the columns, where the rows are no
 multiple of the devices) and updates that share alone, with its share of the optimiser state, before the parameters are
-whole again (Rajbhandari et al., 2020, ZeRO, section 5.1). Along
-`vocab`, each has its share of the rows of the embedding and of the columns of the output layer
-(`charrnn_jax.sharded_vocabulary`), and never those of another; what the optimiser remembers of them stays with them.
+whole again (Rajbhandari et al., 2020, ZeRO, section 5.1). Along `vocab`, each has its share of the rows of the
+embedding and of the columns of the output layer (`charrnn_jax.sharded_vocabulary`), and never those of another; what
+the optimiser remembers of them stays with them.
 """
 
 from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ Claim     memory a device falls as 1/n with n shards of the vocabulary; where st
           devices than as threads of one; a cost model made of sizes alone tells both time and memory.
 Command   python -m experiments.scale [--quick]
 Hardware  any; the figures of docs/scale.md are from two CPU cores.
-Time      five minutes on two cores, fifteen beside much else; `--quick` two to four.
+Time      seven minutes on two cores, fifteen beside much else; `--quick` two to four.
 Expected  see docs/scale.md.
 
 Steps on every number of devices, at every batch size and vocabulary, take turns, and with them the small programs that
