@@ -20,8 +20,8 @@ import jax.numpy as jnp
 
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
-from charrnn_jax.products import Precision, product, rounded, transposed
-from charrnn_jax.recurrence import Layer, masked, mixed, recurrent
+from charrnn_jax.products import Precision, multiplier, product, rounded, transposed
+from charrnn_jax.recurrence import Layer, masked, mixed
 from charrnn_jax.types import Array, Float
 
 Noise: TypeAlias = tuple[State | None, Array | None]
@@ -47,11 +47,12 @@ def fast_scan(
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
     """Without a derivative no factors are left behind, and u stays as it is."""
-    step_of, R_rounded, (keep, mask) = linearise(cell).step, rounded(R, precision), noise
+    step_of, (keep, mask) = linearise(cell).step, noise
+    times_R = multiplier(R, u.shape[1], precision)
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Array]:
         u, keep = x
-        after, _ = step_of(u, recurrent(masked(mask, state.h), R_rounded, b_R, precision), state)
+        after, _ = step_of(u, _biased(times_R(masked(mask, state.h)), b_R), state)
         state = mixed(keep, state, after)
         return state, state.h
 
@@ -59,11 +60,12 @@ def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Arra
 
 
 def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
-    step_of, R_rounded, (keep, mask) = linearise(cell).step, rounded(R, precision), noise
+    step_of, (keep, mask) = linearise(cell).step, noise
+    times_R = multiplier(R, u.shape[1], precision)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         (state, buffer), (t, keep) = carry, x
-        r = recurrent(masked(mask, state.h), R_rounded, b_R, precision)
+        r = _biased(times_R(masked(mask, state.h)), b_R)
         after, factors = step_of(_row(buffer, t), r, state)
         state = mixed(keep, state, after)
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
@@ -74,14 +76,14 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
 
 def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[State, Array]):
     R, b_R, first, h, factors, (keep, mask) = remembered
-    pull_back, R_T = linearise(cell).pull_back, transposed(rounded(R, precision))
+    pull_back, times_R_T = linearise(cell).pull_back, multiplier(R, h.shape[1], precision, transpose=True)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
         (d_state, buffer), (t, dh, factors, keep) = carry, x
         d_state = d_state._replace(h=d_state.h + dh)
         kept, d_after = _parted(keep, d_state)
         du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_after)
-        before = before._replace(h=before.h + masked(mask, product(du if dr is None else dr, R_T, precision)))
+        before = before._replace(h=before.h + masked(mask, times_R_T(du if dr is None else dr)))
         before = before if kept is None else jax.tree.map(jnp.add, before, kept)
         return (before, _set_row(buffer, t, du)), dr
 
@@ -93,6 +95,10 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
     h_T = transposed(rounded(flat, precision))  # without a mask, as in the gradient of the layer above: made once
     before_T = jnp.concatenate([transposed(rounded(masked(mask, first), precision)), h_T[:, : -len(first)]], axis=1)
     return product(before_T, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first, None
+
+
+def _biased(r: Array, b_R: Array | None) -> Array:
+    return r if b_R is None else r + b_R[None, :]
 
 
 def _parted(keep: State | None, d_state: State) -> tuple[State | None, State]:

@@ -3,11 +3,13 @@
 Each is one function, whose expectation is what it was given. A rate of zero leaves all as it was, in the same bits.
 """
 
+import math
+
 import jax
 import jax.numpy as jnp
 
 from charrnn_jax.losses import Output
-from charrnn_jax.types import Array, Float, Ids, Nats
+from charrnn_jax.types import Array, Bool, Float, Ids, Nats
 
 
 def dropout(key: Array, rate: float, x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -46,8 +48,16 @@ def drop_connect(key: Array, rate: float, R: Float[Array, "H GH"]) -> Float[Arra
 
 
 def _masked(key: Array, rate: float, x: Array, shape: tuple[int, ...]) -> Array:
-    kept = jax.random.bernoulli(key, 1.0 - rate, shape)
+    kept = bernoulli(key, 1.0 - rate, shape)
     return jnp.where(kept, x / (1.0 - rate), 0.0)
+
+
+def bernoulli(key: Array, probability: float, shape: tuple[int, ...]) -> Bool[Array, "..."]:
+    """True with that probability, to 1 in 65,536, from 16 random bits: a third of `jax.random.bernoulli`'s time."""
+    size = math.prod(shape)
+    pairs = jax.random.bits(key, ((size + 1) // 2,), jnp.uint32)
+    bits = jax.lax.bitcast_convert_type(pairs, jnp.uint16).reshape(-1)[:size].reshape(shape)
+    return bits.astype(jnp.uint32) < jnp.uint32(round(probability * 2**16))
 
 
 def zoneout(key: Array | None, rate: float, T: int, B: int, H: int) -> Float[Array, "T B H"] | Float[Array, "T 1 1"]:
@@ -59,7 +69,7 @@ def zoneout(key: Array | None, rate: float, T: int, B: int, H: int) -> Float[Arr
     """
     if key is None:
         return jnp.full((T, 1, 1), rate)
-    return jax.random.bernoulli(key, rate, (T, B, H)).astype(jnp.float32)
+    return bernoulli(key, rate, (T, B, H)).astype(jnp.float32)
 
 
 def smoothing_penalty(rate: float, output: Output, h: Float[Array, "T B H"], targets: Ids) -> Nats:
