@@ -48,7 +48,7 @@ def fast_scan(
 def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
     """Without a derivative no factors are left behind, and u stays as it is."""
     step_of, (keep, mask) = linearise(cell).step, noise
-    times_R = multiplier(R, u.shape[1], precision)
+    times_R = multiplier(R, u.shape[1], len(u), precision)
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Array]:
         u, keep = x
@@ -61,7 +61,7 @@ def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Arra
 
 def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
     step_of, (keep, mask) = linearise(cell).step, noise
-    times_R = multiplier(R, u.shape[1], precision)
+    times_R = multiplier(R, u.shape[1], len(u), precision)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         (state, buffer), (t, keep) = carry, x
@@ -76,12 +76,13 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
 
 def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[State, Array]):
     R, b_R, first, h, factors, (keep, mask) = remembered
-    pull_back, times_R_T = linearise(cell).pull_back, multiplier(R, h.shape[1], precision, transpose=True)
+    pull_back, (T, B, _) = linearise(cell).pull_back, h.shape
+    times_R_T = multiplier(R, B, T, precision, transpose=True)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
         (d_state, buffer), (t, dh, factors, keep) = carry, x
         d_state = d_state._replace(h=d_state.h + dh)
-        kept, d_after = _parted(keep, d_state)
+        kept, d_after = parted(keep, d_state)
         du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_after)
         before = before._replace(h=before.h + masked(mask, times_R_T(du if dr is None else dr)))
         before = before if kept is None else jax.tree.map(jnp.add, before, kept)
@@ -90,18 +91,31 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
     d_last, dh = cotangents
     xs = _steps(h), dh, factors._replace(of_u=None), keep
     (d_first, du), dr = jax.lax.scan(step, (d_last, factors.of_u), xs, reverse=True)
-    dr = (du if dr is None else dr).reshape(-1, du.shape[-1])
+    dr = du if dr is None else dr
+    d_b_R = None if b_R is None else dr.sum(axis=(0, 1))
+    return gradient_of_weights(first, h, mask, dr, precision), d_b_R, du, d_first, None
+
+
+def gradient_of_weights(
+    first: Float[Array, "B H"],
+    h: Float[Array, "T B H"],
+    mask: Float[Array, "B H"] | None,
+    dr: Float[Array, "T B GH"],
+    precision: Precision,
+) -> Float[Array, "H GH"]:
+    """`dR = Σ_t h_{t-1}ᵀ dr_t`, where `first` is the h before the first step."""
+    dr = dr.reshape(-1, dr.shape[-1])
     flat = masked(mask, h).reshape(len(dr), -1)
     h_T = transposed(rounded(flat, precision))  # without a mask, as in the gradient of the layer above: made once
     before_T = jnp.concatenate([transposed(rounded(masked(mask, first), precision)), h_T[:, : -len(first)]], axis=1)
-    return product(before_T, dr, precision), None if b_R is None else dr.sum(axis=0), du, d_first, None
+    return product(before_T, dr, precision)
 
 
 def _biased(r: Array, b_R: Array | None) -> Array:
     return r if b_R is None else r + b_R[None, :]
 
 
-def _parted(keep: State | None, d_state: State) -> tuple[State | None, State]:
+def parted(keep: State | None, d_state: State) -> tuple[State | None, State]:
     """The cotangents of the state before, as far as it was kept, and of what the cell made of it."""
     if keep is None:
         return None, d_state

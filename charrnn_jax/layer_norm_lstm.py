@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import LSTMState, sigmoid
+from charrnn_jax.deferred import deferred_scan
 from charrnn_jax.embedding import times
-from charrnn_jax.products import Precision, product
-from charrnn_jax.recurrence import masked, mixed
+from charrnn_jax.products import Precision
 from charrnn_jax.types import Array, Float, Ids
 
 EPSILON = 1e-5
@@ -76,14 +76,12 @@ def run(
     mask: Float[Array, "B H"] | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
     """The rest of equations 20-22 over time: the state after the last step, and the output of every step."""
+    return deferred_scan(step, params._replace(W=None, R=None), params.R, u, state, precision, keep, mask)
 
-    def step(state: LSTMState, x: tuple[Array, LSTMState | None]) -> tuple[LSTMState, Float[Array, "B H"]]:
-        u, keep = x
-        r = params.alpha_1[None, :] * normalise(product(masked(mask, state.h), params.R, precision))
-        i, f, g, o = jnp.split(u + r, 4, axis=-1)
-        c = sigmoid(f) * state.c + sigmoid(i) * jnp.tanh(g)
-        h = sigmoid(o) * jnp.tanh(params.alpha_3[None, :] * normalise(c) + params.beta_3[None, :])
-        state = mixed(keep, state, LSTMState(h, c))
-        return state, state.h
 
-    return jax.lax.scan(step, state, (u, keep))
+def step(params: LayerNormLSTM, u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LSTMState) -> LSTMState:
+    """One of them, given `u` and `r = W_h h_{t-1}`."""
+    i, f, g, o = jnp.split(u + params.alpha_1[None, :] * normalise(r), 4, axis=-1)
+    c = sigmoid(f) * state.c + sigmoid(i) * jnp.tanh(g)
+    h = sigmoid(o) * jnp.tanh(params.alpha_3[None, :] * normalise(c) + params.beta_3[None, :])
+    return LSTMState(h, c)

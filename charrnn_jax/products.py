@@ -39,15 +39,15 @@ def product_with_transposed(
 
 
 def multiplier(
-    W: Float[Array, "K M"], rows: int, precision: Precision = "float32", transpose: bool = False
+    W: Float[Array, "K M"], rows: int, calls: int, precision: Precision = "float32", transpose: bool = False
 ) -> Callable[[Array], Array]:
-    """`x -> x W`, or `x Wᵀ`, without a gradient, for an x of so many rows: what is the same for every x is done once.
+    """`x -> x W`, or `x Wᵀ`, without a gradient: for so many `calls`, each with an x of so many `rows`.
 
     XLA's routines for the CPU copy their second operand into another order at every call. Where W is large that is x
-    here, `x W = (Wᵀ xᵀ)ᵀ`. Other devices take the operands as they come.
+    here, `x W = (Wᵀ xᵀ)ᵀ`, and W is copied once. Other devices take the operands as they come.
     """
     W = rounded(W, precision)
-    if W.size < COPIES * rows * sum(W.shape):
+    if (calls - 1) * W.size < COPIES * calls * rows * sum(W.shape):
         second = transposed(W) if transpose else W
         return lambda x: _dot(x, second, 0, precision)
     first = W if transpose else transposed(W)

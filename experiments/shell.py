@@ -64,6 +64,8 @@ def run(
         if isinstance(stopped, Interrupted):
             sys.exit(stopped.exit_code)
         leave(130)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to save while Python closes
 
 
 def goes_on(given: Any) -> str:

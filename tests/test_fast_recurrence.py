@@ -46,7 +46,7 @@ def gradients(scan, cell, layer, u, state, weights):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize(("T", "B", "H"), [(1, 1, 1), (7, 3, 5), (20, 4, 8)])
+@pytest.mark.parametrize(("T", "B", "H"), [(1, 1, 1), (7, 3, 5), (20, 4, 8), (6, 2, 64)])  # the last: x copied, not R
 def test_values_and_gradients_are_those_of_the_plain_scan(name, T, B, H, dtype):
     with jax.enable_x64(dtype == "float64"):
         arguments = case(VARIANTS[name], T, B, H, dtype)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.products import product, product_of_transposed, product_with_transposed, transposed
+from charrnn_jax.products import multiplier, product, product_of_transposed, product_with_transposed, transposed
 
 SHAPES = [(1, 1, 1), (1, 5, 3), (7, 1, 4), (3, 8, 1), (33, 17, 65), (64, 128, 256)]
 
@@ -59,3 +59,29 @@ def test_operands_already_rounded_are_summed_in_float32():
     for got, wanted in zip(gradients(*ready), exact, strict=True):
         assert got.dtype == jnp.bfloat16
         np.testing.assert_allclose(got.astype(jnp.float32), wanted, rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("copied", ["W", "x"])
+def test_a_multiplier_gives_the_product_whichever_operand_is_copied(copied, transpose, precision):
+    rows, calls = (1, 9) if copied == "x" else (64, 9)
+    x, W, dy = operands(rows, 48, 96)
+    x, other = (dy, W.T) if transpose else (x, W)
+    way = multiplier(W, rows, calls, precision, transpose)
+    assert ("optimization_barrier" in jax.jit(way).lower(x).as_text()) == (copied == "x")
+    found = jax.jit(way)(x)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, product(x, other, precision), rtol=1e-5, atol=1e-5)
+
+
+def test_only_a_cpu_multiplies_the_other_way_round():
+    x, W, _ = operands(1, 48, 96)
+    for platform, turned in (("cpu", True), ("cuda", False), ("tpu", False)):
+        lowered = jax.jit(multiplier(W, 1, 9)).trace(x).lower(lowering_platforms=(platform,))
+        assert ("optimization_barrier" in lowered.as_text()) == turned
+
+
+def test_weights_that_are_used_once_are_not_copied_before():
+    x, W, _ = operands(1, 48, 96)
+    assert "optimization_barrier" not in jax.jit(multiplier(W, 1, calls=1)).lower(x).as_text()

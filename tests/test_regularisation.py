@@ -6,6 +6,7 @@ import pytest
 from charrnn_jax.losses import Output, cross_entropy, linear
 from charrnn_jax.regularisation import (
     activation_penalty,
+    bernoulli,
     drop_connect,
     dropout,
     embedding_dropout,
@@ -38,6 +39,16 @@ def test_the_expectation_stays_and_a_mask_has_the_shape_it_should(name):
     whole = tuple(slice(0, size) for size in shape)
     np.testing.assert_array_equal(mask, np.broadcast_to(mask[whole], mask.shape))
     assert len(np.unique(mask.mean(axis=tuple(range(mask.ndim - 1))))) > 1 or shape[-1] == 1
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.25, 0.8, 1.0])
+def test_draws_have_their_probability_and_do_not_know_of_each_other(probability):
+    drawn = np.asarray(bernoulli(jax.random.key(1), probability, (301, 333))).astype(float)  # an odd number
+    deviation = np.sqrt(probability * (1 - probability) / drawn.size)
+    assert drawn.mean() == pytest.approx(probability, abs=4 * deviation)
+    flat = drawn.ravel() - drawn.mean()
+    for apart in (1, 2, 333):  # the two of one random word, two words, two rows
+        assert np.mean(flat[apart:] * flat[:-apart]) == pytest.approx(0.0, abs=4 * deviation)
 
 
 def test_zoneout_keeps_all_or_nothing_of_a_unit_and_its_rate_without_a_key():
