@@ -13,9 +13,9 @@ from charrnn_jax.types import Array, Float
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 """What the operands of a product are rounded to; `float32` takes them as they are. Sums are never rounded."""
 
-COPIES = 8
-"""From so many numbers in W for each of x and of x W on, W is better not copied: an LSTM's step with 32 rows was 0.85
-times as fast at 3 (128 units), 0.96 at 6, 1.12 at 13 (`docs/speed.md`)."""
+COPIES: dict[Precision, int] = {"float32": 12, "bfloat16": 8}
+"""From so many numbers in W for each of x and of x W on, W is better not copied. An LSTM's step in float32 was 0.85
+times as fast at 3 of them (128 units, 32 rows), 0.96 at 6, 0.99 at 11 and 1.10 at 13; in bfloat16 1.07 at 10."""
 
 
 def product(x: Float[Array, "N K"], W: Float[Array, "K M"], precision: Precision = "float32") -> Float[Array, "N M"]:
@@ -47,7 +47,7 @@ def multiplier(
     here, `x W = (Wᵀ xᵀ)ᵀ`, and W is copied once. Other devices take the operands as they come.
     """
     W = rounded(W, precision)
-    if (calls - 1) * W.size < COPIES * calls * rows * sum(W.shape):
+    if (calls - 1) * W.size < COPIES[precision] * calls * rows * sum(W.shape):
         second = transposed(W) if transpose else W
         return lambda x: _dot(x, second, 0, precision)
     first = W if transpose else transposed(W)
