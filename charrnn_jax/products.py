@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +55,8 @@ def multiplier(
     def on_cpu(x: Array) -> Array:
         return jax.lax.optimization_barrier(_dot(first, x, 1, precision)).T  # without it XLA turns the operands back
 
-    return partial(jax.lax.platform_dependent, cpu=on_cpu, default=lambda x: _dot(x, first, 1, precision))
+    multiply: Any = partial(jax.lax.platform_dependent, cpu=on_cpu, default=lambda x: _dot(x, first, 1, precision))
+    return multiply
 
 
 def transposed(x: Float[Array, "N K"]) -> Float[Array, "K N"]:

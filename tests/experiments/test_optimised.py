@@ -69,17 +69,17 @@ def test_other_layers_and_softmaxes_are_trained_scored_and_written_with(tmp_path
 
 def test_a_run_anneals_where_validation_is_no_better_and_is_resumed_in_the_same_bits(tmp_path, text, monkeypatch):
     """The rate is so high that validations get worse; stopped after it has fallen twice."""
-    changes = {"optimizer": "sgd", "learning_rate": 30.0, "decay": "anneal", "decay_by": 0.25, "warmup": 0}
+    changes = {"optimizer": "sgd", "learning_rate": 100.0, "decay": "anneal", "decay_by": 0.25, "warmup": 0}
     main(config_of(text, tmp_path / "whole", **changes))
     curve = read_json(tmp_path / "whole" / "results.json")["curve"]
-    expected, best = 30.0, math.inf
+    expected, best = 100.0, math.inf
     for line in curve:
         assert line["learning_rate"] == expected
         if line["valid_bits_per_char"] >= best:
             expected /= 4
         best = min(best, line["valid_bits_per_char"])
-    assert expected <= 30 / 4**2
-    assert annealed(load_state(read_run(tmp_path / "whole")).opt_state) == expected / 30
+    assert expected <= 100 / 4**2
+    assert annealed(load_state(read_run(tmp_path / "whole")).opt_state) == expected / 100
     assert ends_in_the_same_bits(monkeypatch, text, tmp_path / "whole", 19, changes)
 
 
