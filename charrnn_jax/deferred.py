@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from charrnn_jax.cells import State
-from charrnn_jax.fast_recurrence import Noise, gradient_of_weights, parted
+from charrnn_jax.fast_recurrence import Noise, gradient_of_weights, joined, parted
 from charrnn_jax.products import Precision, multiplier
 from charrnn_jax.recurrence import masked, mixed
 from charrnn_jax.types import Array, Float, Params
@@ -68,8 +68,7 @@ def _backward(step: Callable, precision: Precision, remembered, cotangents: tupl
         kept, d_after = parted(keep, d_state._replace(h=d_state.h + dh))
         _, pull_back = jax.vjp(step, params, u, r, before)
         d_step, du, dr, d_before = pull_back(d_after)
-        d_before = d_before._replace(h=d_before.h + masked(mask, times_R_T(dr)))
-        d_before = d_before if kept is None else jax.tree.map(jnp.add, d_before, kept)
+        d_before = joined(kept, d_before, masked(mask, times_R_T(dr)))
         return (d_before, jax.tree.map(jnp.add, d_params, d_step)), (du, dr)
 
     d_last, dh = cotangents

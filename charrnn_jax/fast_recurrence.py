@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
 from charrnn_jax.products import Precision, multiplier, product, rounded, transposed
-from charrnn_jax.recurrence import Layer, masked, mixed
+from charrnn_jax.recurrence import Layer, biased, masked, mixed
 from charrnn_jax.types import Array, Float
 
 Noise: TypeAlias = tuple[State | None, Array | None]
@@ -52,7 +52,7 @@ def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Arra
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Array]:
         u, keep = x
-        after, _ = step_of(u, _biased(times_R(masked(mask, state.h)), b_R), state)
+        after, _ = step_of(u, biased(times_R(masked(mask, state.h)), b_R), state)
         state = mixed(keep, state, after)
         return state, state.h
 
@@ -65,7 +65,7 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
         (state, buffer), (t, keep) = carry, x
-        r = _biased(times_R(masked(mask, state.h)), b_R)
+        r = biased(times_R(masked(mask, state.h)), b_R)
         after, factors = step_of(_row(buffer, t), r, state)
         state = mixed(keep, state, after)
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
@@ -84,8 +84,7 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
         d_state = d_state._replace(h=d_state.h + dh)
         kept, d_after = parted(keep, d_state)
         du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_after)
-        before = before._replace(h=before.h + masked(mask, times_R_T(du if dr is None else dr)))
-        before = before if kept is None else jax.tree.map(jnp.add, before, kept)
+        before = joined(kept, before, masked(mask, times_R_T(du if dr is None else dr)))
         return (before, _set_row(buffer, t, du)), dr
 
     d_last, dh = cotangents
@@ -111,15 +110,17 @@ def gradient_of_weights(
     return product(before_T, dr, precision)
 
 
-def _biased(r: Array, b_R: Array | None) -> Array:
-    return r if b_R is None else r + b_R[None, :]
-
-
 def parted(keep: State | None, d_state: State) -> tuple[State | None, State]:
     """The cotangents of the state before, as far as it was kept, and of what the cell made of it."""
     if keep is None:
         return None, d_state
     return jax.tree.map(jnp.multiply, keep, d_state), jax.tree.map(lambda k, d: (1 - k) * d, keep, d_state)
+
+
+def joined(kept: State | None, before: State, d_h: Float[Array, "B H"]) -> State:
+    """The cotangents of the state before: through the cell, `d_h` through the product, and as far as it was kept."""
+    before = before._replace(h=before.h + d_h)
+    return before if kept is None else jax.tree.map(jnp.add, before, kept)
 
 
 def _steps(x: Array) -> Array:

@@ -47,7 +47,11 @@ def recurrent(
     h: Float[Array, "B H"], R: Float[Array, "H GH"], b_R: Float[Array, "GH"] | None, precision: Precision = "float32"
 ) -> Float[Array, "B GH"]:
     """The recurrent pre-activation of one step, `r = h R (+ b_R)`."""
-    r = product(h, R, precision)
+    return biased(product(h, R, precision), b_R)
+
+
+def biased(r: Float[Array, "B GH"], b_R: Float[Array, "GH"] | None) -> Float[Array, "B GH"]:
+    """`r + b_R`; r without such a bias."""
     return r if b_R is None else r + b_R[None, :]
 
 

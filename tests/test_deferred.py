@@ -20,8 +20,7 @@ def plain(params, u, state, **noise):
 
 def case(B, H, dtype):
     keys = iter(jax.random.split(jax.random.key(B + H), 12))
-    shapes = init_params(next(keys), 3, H)
-    params = jax.tree.map(lambda x: jax.random.normal(next(keys), x.shape), shapes)
+    params = jax.tree.map(lambda x: jax.random.normal(next(keys), x.shape), init_params(next(keys), 3, H))
     state = LSTMState(jax.random.normal(next(keys), (B, H)), jax.random.normal(next(keys), (B, H)))
     rest = jax.random.normal(next(keys), (T, B, 4 * H)), state, jax.random.normal(next(keys), (T, B, H))
     return jax.tree.map(lambda x: x.astype(dtype), (params, *rest))

@@ -1,7 +1,7 @@
 """Penn Treebank by characters, one LSTM of 800 units: an aim of this project, at Graves's figure.
 
 Paper: Graves (2013), Generating Sequences With Recurrent Neural Networks, table 1 (1 × 1000, without noise). Hardware:
-two CPU cores. Time: 86 minutes. Published: 1.32 bits per character on test. Obtained: 1.38, one seed; its noise is too
+two CPU cores. Time: 87 minutes. Published: 1.32 bits per character on test. Obtained: 1.38, one seed; its noise is too
 strong for so few passes: in the last one training costs 1.45 bits with it, validation 1.42 without.
 """
 
