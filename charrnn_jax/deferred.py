@@ -1,8 +1,8 @@
 """The fast twin of a plain scan whose step is not pointwise, and has parameters of its own besides R.
 
 Automatic differentiation adds a product to the gradient of R in every step backward, and keeps whatever each operation
-of a step may need. Here what is kept is r = h R and the state; a step backward works out the rest again, and JAX its
-derivative. The gradient of R is one product over all time, after the loop: `dR = Σ_t h_{t-1}ᵀ dr_t`.
+of a step may need. Here what is kept is u, r = h R and the state; a step backward works out the rest again, and JAX
+its derivative. The gradient of R is one product over all time, after the loop: `dR = Σ_t h_{t-1}ᵀ dr_t`.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.backward import Held, gradient_of_weights, joined, parted
 from charrnn_jax.cells import State
-from charrnn_jax.fast_recurrence import Noise, gradient_of_weights, joined, parted
-from charrnn_jax.products import Precision, multiplier
+from charrnn_jax.products import Precision, multiplier, multiplier_with_transposed
 from charrnn_jax.recurrence import masked, mixed
 from charrnn_jax.types import Array, Float, Params
 
@@ -30,20 +30,22 @@ def deferred_scan(
 ) -> tuple[State, Float[Array, "T B H"]]:
     """`step(params, u, r, state)` over time, `r = h R`: the state after the last step, and the output of every step.
 
-    `keep` and `mask` are those of `recurrence.scan`, and have no gradient.
+    Its plain twin is `recurrence.scan` of a cell that applies `partial(step, params)`. `step` is a function of a
+    module: all that has a gradient comes in by its arguments. `keep` and `mask` are those of `recurrence.scan`, and
+    have none.
     """
     return _scan(step, precision, params, R, u, state, (keep, mask))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _scan(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, noise: Noise):
-    last, (_, states) = _run(step, precision, params, R, u, state, noise)
+def _scan(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, held: Held):
+    last, (_, states) = _run(step, precision, params, R, u, state, held)
     return last, states.h
 
 
-def _run(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, noise: Noise):
+def _run(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, held: Held):
     """The last state; for every step r, and the state after it."""
-    times_R, (keep, mask) = multiplier(R, u.shape[1], len(u), precision), noise
+    times_R, (keep, mask) = multiplier(R, u.shape[1], len(u), precision), held
 
     def one(state: State, x: tuple[Array, State | None]) -> tuple[State, tuple[Array, State]]:
         u, keep = x
@@ -54,14 +56,14 @@ def _run(step: Callable, precision: Precision, params: Params, R: Array, u: Arra
     return jax.lax.scan(one, state, (u, keep))
 
 
-def _forward(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, noise: Noise):
-    last, (r, states) = _run(step, precision, params, R, u, state, noise)
-    return (last, states.h), (params, R, u, state, r, states, noise)
+def _forward(step: Callable, precision: Precision, params: Params, R: Array, u: Array, state: State, held: Held):
+    last, (r, states) = _run(step, precision, params, R, u, state, held)
+    return (last, states.h), (params, R, u, state, r, states, held)
 
 
 def _backward(step: Callable, precision: Precision, remembered, cotangents: tuple[State, Array]):
     params, R, u, first, r, states, (keep, mask) = remembered
-    times_R_T = multiplier(R, u.shape[1], len(u), precision, transpose=True)
+    times_R_T = multiplier_with_transposed(R, u.shape[1], len(u), precision)
 
     def one(carry: tuple[State, Params], x) -> tuple[tuple[State, Params], tuple[Array, Array]]:
         (d_state, d_params), (u, r, before, dh, keep) = carry, x

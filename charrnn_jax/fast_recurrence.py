@@ -13,19 +13,16 @@ the factors: the buffer of the pre-activations becomes, in place, that of their 
 """
 
 from functools import partial
-from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.backward import Held, gradient_of_weights, joined, parted
 from charrnn_jax.cells import Cell, State
 from charrnn_jax.linearised import Factors, linearise
-from charrnn_jax.products import Precision, multiplier, product, rounded, transposed
+from charrnn_jax.products import Precision, multiplier, multiplier_with_transposed
 from charrnn_jax.recurrence import Layer, biased, masked, mixed
 from charrnn_jax.types import Array, Float
-
-Noise: TypeAlias = tuple[State | None, Array | None]
-"""`keep` and `mask` of `recurrence.scan`."""
 
 
 def fast_scan(
@@ -45,9 +42,9 @@ def fast_scan(
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
+def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, held: Held):
     """Without a derivative no factors are left behind, and u stays as it is."""
-    step_of, (keep, mask) = linearise(cell).step, noise
+    step_of, (keep, mask) = linearise(cell).step, held
     times_R = multiplier(R, u.shape[1], len(u), precision)
 
     def step(state: State, x: tuple[Array, State | None]) -> tuple[State, Array]:
@@ -59,8 +56,8 @@ def _scan(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Arra
     return jax.lax.scan(step, state, (u, keep))
 
 
-def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, noise: Noise):
-    step_of, (keep, mask) = linearise(cell).step, noise
+def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: Array, state: State, held: Held):
+    step_of, (keep, mask) = linearise(cell).step, held
     times_R = multiplier(R, u.shape[1], len(u), precision)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], tuple[Array, Factors]]:
@@ -71,13 +68,13 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
         return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 
     (last, of_u), (h, factors) = jax.lax.scan(step, (state, u), (_steps(u), keep))
-    return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u), noise)
+    return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u), held)
 
 
 def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[State, Array]):
     R, b_R, first, h, factors, (keep, mask) = remembered
     pull_back, (T, B, _) = linearise(cell).pull_back, h.shape
-    times_R_T = multiplier(R, B, T, precision, transpose=True)
+    times_R_T = multiplier_with_transposed(R, B, T, precision)
 
     def step(carry: tuple[State, Array], x) -> tuple[tuple[State, Array], Array | None]:
         (d_state, buffer), (t, dh, factors, keep) = carry, x
@@ -93,34 +90,6 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
     dr = du if dr is None else dr
     d_b_R = None if b_R is None else dr.sum(axis=(0, 1))
     return gradient_of_weights(first, h, mask, dr, precision), d_b_R, du, d_first, None
-
-
-def gradient_of_weights(
-    first: Float[Array, "B H"],
-    h: Float[Array, "T B H"],
-    mask: Float[Array, "B H"] | None,
-    dr: Float[Array, "T B GH"],
-    precision: Precision,
-) -> Float[Array, "H GH"]:
-    """`dR = Σ_t h_{t-1}ᵀ dr_t`, where `first` is the h before the first step."""
-    dr = dr.reshape(-1, dr.shape[-1])
-    flat = masked(mask, h).reshape(len(dr), -1)
-    h_T = transposed(rounded(flat, precision))  # without a mask, as in the gradient of the layer above: made once
-    before_T = jnp.concatenate([transposed(rounded(masked(mask, first), precision)), h_T[:, : -len(first)]], axis=1)
-    return product(before_T, dr, precision)
-
-
-def parted(keep: State | None, d_state: State) -> tuple[State | None, State]:
-    """The cotangents of the state before, as far as it was kept, and of what the cell made of it."""
-    if keep is None:
-        return None, d_state
-    return jax.tree.map(jnp.multiply, keep, d_state), jax.tree.map(lambda k, d: (1 - k) * d, keep, d_state)
-
-
-def joined(kept: State | None, before: State, d_h: Float[Array, "B H"]) -> State:
-    """The cotangents of the state before: through the cell, `d_h` through the product, and as far as it was kept."""
-    before = before._replace(h=before.h + d_h)
-    return before if kept is None else jax.tree.map(jnp.add, before, kept)
 
 
 def _steps(x: Array) -> Array:

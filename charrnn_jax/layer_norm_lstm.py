@@ -75,13 +75,25 @@ def run(
     keep: LSTMState | None = None,
     mask: Float[Array, "B H"] | None = None,
 ) -> tuple[LSTMState, Float[Array, "T B H"]]:
-    """The rest of equations 20-22 over time: the state after the last step, and the output of every step."""
-    return deferred_scan(step, params._replace(W=None, R=None), params.R, u, state, precision, keep, mask)
+    """The rest of equations 20-22 over time: the state after the last step, and the output of every step.
+
+    `keep` and `mask` have no gradient.
+    """
+    gains = Gains(params.alpha_1, params.alpha_3, params.beta_3)
+    return deferred_scan(step, gains, params.R, u, state, precision, keep, mask)
 
 
-def step(params: LayerNormLSTM, u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LSTMState) -> LSTMState:
-    """One of them, given `u` and `r = W_h h_{t-1}`."""
-    i, f, g, o = jnp.split(u + params.alpha_1[None, :] * normalise(r), 4, axis=-1)
+class Gains(NamedTuple):
+    """The weights inside the loop but for R: a step backward adds to the gradient of each of them."""
+
+    alpha_1: Float[Array, "GH"]
+    alpha_3: Float[Array, "H"]
+    beta_3: Float[Array, "H"]
+
+
+def step(gains: Gains, u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LSTMState) -> LSTMState:
+    """One step of equations 20-22, given `u` and `r = W_h h_{t-1}`."""
+    i, f, g, o = jnp.split(u + gains.alpha_1[None, :] * normalise(r), 4, axis=-1)
     c = sigmoid(f) * state.c + sigmoid(i) * jnp.tanh(g)
-    h = sigmoid(o) * jnp.tanh(params.alpha_3[None, :] * normalise(c) + params.beta_3[None, :])
+    h = sigmoid(o) * jnp.tanh(gains.alpha_3[None, :] * normalise(c) + gains.beta_3[None, :])
     return LSTMState(h, c)

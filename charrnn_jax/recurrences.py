@@ -32,7 +32,8 @@ class Recurrence(NamedTuple):
     """`project(params, x, precision)` -> u `[T B U]`, each row a function of that row of x alone."""
     run: Callable[..., tuple[State, Array]]
     """`run(params, u, state, precision, keep, mask)` -> the state after the last step, and the output h `[T B H]`.
-    What stays of a state, and what of it is seen, is as in `recurrence.scan`; None: nothing, and all."""
+    What stays of a state, and what of it is seen, is as in `recurrence.scan`; None: nothing, and all. Neither is sure
+    to have a gradient: the fast scans give it none."""
     projects: bool = True
     """Whether `project` is a product, which is worth doing for the rows of a table instead of for tokens."""
 

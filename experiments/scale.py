@@ -149,7 +149,7 @@ def measure(config: Config, counts: Sequence[int]) -> dict[str, Any]:
     for work in dict.fromkeys(work for several in works.values() for work in several):
         compiled, *arguments = compile_step(work)
         plans[work], functions[work] = planned(compiled), stepping(compiled, *arguments)
-    probed = {n: probes(n, config.batch_size // n, config.hidden_size) for n in counts}
+    probed = {n: probes(n, config.batch_size // n, config.hidden_size, config.length) for n in counts}
     functions |= {(n, name): probe.run for n, several in probed.items() for name, probe in several.items()}
     taken = take_turns(functions, config.rounds)
     machines = {n: machine_of(n, probed[n], {name: taken[n, name] for name in probed[n]}) for n in counts}

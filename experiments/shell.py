@@ -43,7 +43,7 @@ def run(
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs the traceback of what it raises
     keep_compiled()
-    signal.signal(signal.SIGTERM, terminate)
+    before = signal.signal(signal.SIGTERM, terminate) or signal.SIG_DFL
     given: Any = None
     try:
         given = read_command_line(config, (description or "").split("\n\n")[0], named)
@@ -65,7 +65,7 @@ def run(
             sys.exit(stopped.exit_code)
         leave(130)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to save while Python closes
+        signal.signal(signal.SIGTERM, before)  # what `terminate` raises while Python closes would be a traceback
 
 
 def goes_on(given: Any) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn_jax.cells import CELLS, LSTMState
-from charrnn_jax.layer_norm_lstm import init_params, run, step
+from charrnn_jax.layer_norm_lstm import Gains, init_params, run, step
 from charrnn_jax.recurrence import Layer, scan
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
@@ -14,7 +14,8 @@ T = 6
 
 
 def plain(params, u, state, **noise):
-    cell = CELLS["lstm"]._replace(apply=partial(step, params))
+    gains = Gains(params.alpha_1, params.alpha_3, params.beta_3)
+    cell = CELLS["lstm"]._replace(apply=partial(step, gains))
     return scan(cell, Layer(W=None, b=None, R=params.R), u, state, **noise)
 
 

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.products import multiplier, product, product_of_transposed, product_with_transposed, transposed
+from charrnn_jax.products import (
+    multiplier,
+    multiplier_with_transposed,
+    product,
+    product_of_transposed,
+    product_with_transposed,
+    transposed,
+)
 
 SHAPES = [(1, 1, 1), (1, 5, 3), (7, 1, 4), (3, 8, 1), (33, 17, 65), (64, 128, 256)]
 
@@ -68,18 +75,21 @@ def test_a_multiplier_gives_the_product_whichever_operand_is_copied(copied, tran
     rows, calls = (1, 9) if copied == "x" else (64, 9)
     x, W, dy = operands(rows, 48, 96)
     x, other = (dy, W.T) if transpose else (x, W)
-    way = multiplier(W, rows, calls, precision, transpose)
+    way = (multiplier_with_transposed if transpose else multiplier)(W, rows, calls, precision)
     assert ("optimization_barrier" in jax.jit(way).lower(x).as_text()) == (copied == "x")
     found = jax.jit(way)(x)
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, product(x, other, precision), rtol=1e-5, atol=1e-5)
 
 
-def test_only_a_cpu_multiplies_the_other_way_round():
-    x, W, _ = operands(1, 48, 96)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_only_a_cpu_multiplies_the_other_way_round(transpose):
+    x, W, dy = operands(1, 48, 96)
+    of, x = (multiplier_with_transposed, dy) if transpose else (multiplier, x)
     for platform, turned in (("cpu", True), ("cuda", False), ("tpu", False)):
-        lowered = jax.jit(multiplier(W, 1, 9)).trace(x).lower(lowering_platforms=(platform,))
-        assert ("optimization_barrier" in lowered.as_text()) == turned
+        lowered = jax.jit(of(W, 1, 9)).trace(x).lower(lowering_platforms=(platform,)).as_text()
+        assert ("optimization_barrier" in lowered) == turned
+        assert ("transpose" in lowered) == turned
 
 
 def test_weights_that_are_used_once_are_not_copied_before():

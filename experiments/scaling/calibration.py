@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import PartitionSpec as P
 
 from charrnn_jax.parallel import DATA, mesh_of
-from charrnn_jax.products import product, transposed
+from charrnn_jax.products import multiplier, multiplier_with_transposed, product
 from charrnn_jax.types import Array
 from experiments.measures.flops import MULTIPLY_ADD
 from experiments.peers.peak import ROWS
@@ -47,14 +47,15 @@ class Calibrated(NamedTuple):
     """Seconds, by bytes."""
 
 
-def probes(number: int, rows: int, hidden: int) -> dict[str, Probe]:
-    """For that many devices, each of which has `rows` streams of so many hidden units."""
+def probes(number: int, rows: int, hidden: int, length: int) -> dict[str, Probe]:
+    """For that many devices, each of which has `rows` streams of so many hidden units and windows of that `length`."""
     on_each = partial(_on_each, number)
     square = np.full((ROWS, ROWS), 1 / ROWS, np.float32)
     h, R = np.ones((rows, hidden), np.float32), np.full((hidden, GATES * hidden), 1 / hidden, np.float32)
+    in_a_loop = on_each(partial(_there_and_back, length), h, R)
     found = {
         "product": Probe(on_each(product, square, square), MULTIPLY_ADD * ROWS**3),
-        "recurrent": Probe(on_each(_there_and_back, h, R), 2 * MULTIPLY_ADD * h.size * GATES * hidden, REPEATS),
+        "recurrent": Probe(in_a_loop, 2 * MULTIPLY_ADD * h.size * GATES * hidden, REPEATS),
         "memory": Probe(on_each(jnp.negative, np.ones(COPIED // FLOAT, np.float32)), 2 * COPIED),
     }
     for size in SUMMED if number > 1 else ():
@@ -70,10 +71,10 @@ def _on_each(number: int, function: Callable[..., Array], *arguments: np.ndarray
     return partial(jax.jit(spread).lower(*placed).compile(), *placed)
 
 
-def _there_and_back(h: Array, R: Array) -> Array:
+def _there_and_back(length: int, h: Array, R: Array) -> Array:
     """The two products of a time step, forward and backward, as the recurrence has them: `h R`, and `dr Rᵀ`."""
-    R_T = transposed(R)
-    return _repeated(lambda h: product(product(h, R), R_T), h)
+    times_R, times_R_T = (of(R, len(h), length) for of in (multiplier, multiplier_with_transposed))
+    return _repeated(lambda h: times_R_T(times_R(h)), h)
 
 
 def _sums(x: Array) -> Array:

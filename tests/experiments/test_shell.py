@@ -1,11 +1,14 @@
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 
 from charrnn_jax.errors import InputError
-from experiments.shell import refuse_used
+from experiments.interruption import terminate
+from experiments.shell import refuse_used, run
 
 PROGRAM = """
 import jax
@@ -57,3 +60,23 @@ def test_only_what_was_begun_is_gone_on_with(tmp_path):
     (tmp_path / "config.json").write_text("")
     with pytest.raises(InputError, match=f"--resume {tmp_path} goes on with it, or choose another --out"):
         refuse_used(tmp_path, resumable=True)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Nothing to choose."""
+
+
+def test_who_is_told_to_end_is_asked_as_before_once_all_is_done(monkeypatch):
+    def asked(*_):
+        raise AssertionError
+
+    seen = []
+    before = signal.signal(signal.SIGTERM, asked)
+    try:
+        monkeypatch.setattr(sys, "argv", ["nothing"])
+        run(lambda _: seen.append(signal.getsignal(signal.SIGTERM)), Nothing, "Does nothing.")
+        assert signal.getsignal(signal.SIGTERM) is asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [terminate]

@@ -31,7 +31,7 @@ def test_a_machine_of_one_device_sends_nothing():
 def test_every_device_does_what_it_is_counted_for(monkeypatch, number):
     for name, value in {"ROWS": 16, "COPIED": 64, "SUMMED": (8, 32), "REPEATS": 3}.items():
         monkeypatch.setattr(calibration, name, value)
-    found = probes(number, 2, 4)
+    found = probes(number, 2, 4, length=3)
     assert found["product"].amount == 2 * 16**3
     assert found["recurrent"].amount == 2 * 2 * 2 * 4 * 16
     assert found["memory"].amount == 2 * 64
