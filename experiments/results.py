@@ -46,7 +46,7 @@ SHAPE: Shape = {
     "corpus": {"name": str},
     "scores": {"valid": SCORE, "test": SCORE},
     "step": int,
-    "curve": [{"seconds": float, "valid_bits_per_char": float}],
+    "curve": [{"step": int, "seconds": float, "valid_bits_per_char": float}],
     "environment": {"devices": [str], "cores": int, "precision": str},
     "command": str,
 }
@@ -64,8 +64,10 @@ class Config:
 
 
 def main(config: Config) -> None:
-    """Writes the page. Raises InputError where there are no results: a page without any is no one's wish."""
+    """Writes the page. Raises InputError where there are no results, and for one that is not of the recipe as it is."""
     runs = {name: runs_of(config.results, name) for name in NAMES}
+    for name, several in runs.items():
+        _require_whole(name, several)
     if not any(runs.values()):
         raise InputError(f"{config.results} has no RECIPE-seedN.json of any recipe: give --results the folder that has")
     write_whole(config.page, page(runs, {name: runs_of(config.results / "first", name) for name in NAMES}))
@@ -75,6 +77,16 @@ def main(config: Config) -> None:
 def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
     """The runs of a recipe, by seed."""
     return [read_json(path, SHAPE) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
+
+
+def _require_whole(name: str, runs: list[dict[str, Any]]) -> None:
+    wanted = module_of(name).RECIPE.steps
+    for taken in (each["curve"][-1]["step"] for each in runs):
+        if taken != wanted:
+            raise InputError(
+                f"a result of {name} is of {taken:,} steps, and the recipe has {wanted:,}: run it again, or move one"
+                " that has only begun to the folder first/ beside it"
+            )
 
 
 def page(runs: dict[str, list[dict[str, Any]]], first: dict[str, list[dict[str, Any]]]) -> str:

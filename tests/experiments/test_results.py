@@ -17,7 +17,10 @@ def run_of(seed, perplexity, minutes):
         "corpus": {"name": "ptb"},
         "scores": {"valid": score, "test": score},
         "step": 100,
-        "curve": [{"seconds": seconds, "valid_bits_per_char": 1.3} for seconds in (1.0, 60.0 * minutes)],
+        "curve": [
+            {"step": step, "seconds": seconds, "valid_bits_per_char": 1.3}
+            for step, seconds in ((100, 1.0), (13 * 2324, 60.0 * minutes))
+        ],
         "environment": {"devices": ["cpu:cpu"], "cores": 2, "precision": "float32", "commit": f"c0ffee{seed}"},
         "command": f"python -m experiments.train --recipe zaremba_small --seed {seed}",
     }
@@ -40,7 +43,10 @@ def test_several_seeds_are_a_mean_and_a_range_beside_the_published_figure(lines)
 
 def test_a_figure_of_validation_comes_with_the_lowest_on_the_way(tmp_path):
     run = run_of(0, 4.0, 10)
-    points = [{"seconds": 60.0 * n, "valid_bits_per_char": bits} for n, bits in enumerate((3.0, 2.0, 2.5))]
+    points = [
+        {"step": 7_050 * n, "seconds": 60.0 * n, "valid_bits_per_char": bits}
+        for n, bits in enumerate((3.0, 2.0, 2.5), 1)
+    ]
     run |= {
         "scores": {**run["scores"], "valid": {**run["scores"]["test"], "nats_per_token": 1.75}},
         "curve": points,
@@ -53,7 +59,8 @@ def test_a_figure_of_validation_comes_with_the_lowest_on_the_way(tmp_path):
 
 def test_first_passes_are_a_table_of_their_own(tmp_path):
     write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50))
-    run = run_of(0, 200.0, 10) | {"step": 2656, "curve": [{"seconds": 60.0, "valid_bits_per_char": 1.25}]}
+    begun = [{"step": 2656, "seconds": 60.0, "valid_bits_per_char": 1.25}]
+    run = run_of(0, 200.0, 10) | {"step": 2656, "curve": begun}
     (tmp_path / "first").mkdir()
     write_json(tmp_path / "first" / "zaremba_medium-seed0.json", run)
     main(Config(tmp_path, tmp_path / "page.md"))
@@ -99,6 +106,14 @@ def test_a_result_that_is_none_is_named(tmp_path, changes, reason):
     with pytest.raises(InputError, match=rf"zaremba_small-seed0\.json is damaged \(.*{reason}"):
         main(Config(tmp_path, tmp_path / "page.md"))
     assert not (tmp_path / "page.md").exists()
+
+
+def test_a_result_of_another_recipe_than_todays_is_refused(tmp_path):
+    run = run_of(0, 114.0, 50)
+    run["curve"].pop()
+    write_json(tmp_path / "zaremba_small-seed0.json", run)
+    with pytest.raises(InputError, match=r"a result of zaremba_small is of 100 steps, and the recipe has 30,212: run"):
+        main(Config(tmp_path, tmp_path / "page.md"))
 
 
 def test_the_page_is_that_of_the_results_in_the_repository():
