@@ -43,7 +43,7 @@ def run(
         sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs the traceback of what it raises
     keep_compiled()
-    before = signal.signal(signal.SIGTERM, terminate) or signal.SIG_DFL
+    before = signal.signal(signal.SIGTERM, terminate) or signal.SIG_DFL  # None is one that Python did not set
     given: Any = None
     try:
         given = read_command_line(config, (description or "").split("\n\n")[0], named)
