@@ -10,6 +10,9 @@ from typing import Any
 
 import jax
 
+INSTRUCTIONS = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX-512 bfloat16": "avx512_bf16", "AMX bfloat16": "amx_bf16"}
+"""What products are fast by, and the flag of each in Linux."""
+
 
 def environment(precision: str = "float32") -> dict[str, Any]:
     """Machine, precision, versions and commit: for a file of results."""
@@ -26,7 +29,20 @@ def machine(precision: str = "float32") -> dict[str, Any]:
         "cores": os.cpu_count(),
         "precision": precision,
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
     }
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name, model and widest instructions of the CPU where Linux tells them: rented machines change it unasked."""
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    if "model name" not in told:
+        return platform.processor() or platform.machine()
+    flags = set(told.get("flags", "").split())
+    widest = [name for name, flag in INSTRUCTIONS.items() if flag in flags]
+    model = f"family {told.get('cpu family', '?')}, model {told.get('model', '?')}"
+    return f"{told['model name']} ({', '.join([model, *widest])})"
 
 
 def commit() -> str | None:

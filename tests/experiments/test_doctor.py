@@ -9,6 +9,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import KNOWN
 from experiments import doctor, machine, self_check
 from experiments.doctor import Config
+from experiments.environment import processor
 from experiments.self_check import Check
 from tests.corpora_folder import FOLDER, needs_corpora
 
@@ -67,6 +68,14 @@ def test_a_state_that_comes_back_changed_is_found(tmp_path, monkeypatch):
     with pytest.raises(AssertionError, match="differ"):
         self_check.kept(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_processor_is_told_by_model_and_instructions(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    core = "cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC 9R14\nflags\t\t: fpu avx2 avx512f avx512_bf16\n"
+    cpuinfo.write_text(f"processor\t: 0\n{core}\nprocessor\t: 1\n{core}")
+    assert processor(cpuinfo) == "AMD EPYC 9R14 (family 25, model 17, AVX2, AVX-512, AVX-512 bfloat16)"
+    assert processor(tmp_path / "none")
 
 
 def test_without_devices_the_other_checks_are_left_out(tmp_path, capsys, monkeypatch):

@@ -21,7 +21,13 @@ def run_of(seed, perplexity, minutes):
             {"step": step, "seconds": seconds, "valid_bits_per_char": 1.3}
             for step, seconds in ((100, 1.0), (13 * 2324, 60.0 * minutes))
         ],
-        "environment": {"devices": ["cpu:cpu"], "cores": 2, "precision": "float32", "commit": f"c0ffee{seed}"},
+        "environment": {
+            "devices": ["cpu:cpu"],
+            "cores": 2,
+            "processor": "EPYC",
+            "precision": "float32",
+            "commit": f"c0ffee{seed}",
+        },
         "command": f"python -m experiments.train --recipe zaremba_small --seed {seed}",
     }
 
@@ -37,7 +43,7 @@ def lines(tmp_path):
 def test_several_seeds_are_a_mean_and_a_range_beside_the_published_figure(lines):
     expected = "| zaremba_small | ptb | perplexity per token, test | 114.5 | 115.25 (114.00 to 116.50; 2 seeds) |"
     assert expected in lines
-    assert "| zaremba_small | 60 (50 to 70; 2 seeds) min | cpu:cpu, 2 cores, float32 | c0ffee0, c0ffee1 |" in lines
+    assert "| zaremba_small | 60 (50 to 70; 2 seeds) min | cpu:cpu, 2 cores, EPYC, float32 | c0ffee0, c0ffee1 |" in lines
     assert "    python -m experiments.train --recipe zaremba_small --seed 1" in lines
 
 
