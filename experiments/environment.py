@@ -26,11 +26,16 @@ def machine(precision: str = "float32") -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in packages},
         "devices": [f"{device.platform}:{device.device_kind}" for device in jax.devices()],
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "precision": precision,
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
     }
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -16,7 +16,7 @@ from charrnn_jax.errors import InputError
 from charrnn_jax.io.corpora import ENWIK8, KNOWN, PTB, SHAKESPEARE, TEXT8, WIKITEXT_2, load
 from charrnn_jax.io.download import Source, data_folder, fetch
 from experiments import process
-from experiments.environment import processor
+from experiments.environment import cores, processor
 from experiments.shell import nearest, writable
 
 CORE = ("jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
@@ -72,7 +72,7 @@ def facts(out: Path, corpora: Corpora) -> Iterator[tuple[str, str]]:
     lines: dict[str, Callable[[], str]] = {
         "versions": _versions,
         "optional": _optional,
-        "system": lambda: f"{platform.platform(terse=True)}, {platform.machine()}, {os.cpu_count()} cores",
+        "system": lambda: f"{platform.platform(terse=True)}, {platform.machine()}, {cores()} cores",
         "processor": processor,
         "devices": _devices,
         "precision": _precision,

@@ -6,6 +6,8 @@ import sys
 
 import jax
 
+from experiments.environment import cores
+
 MALLOC = ("hugetlb=1", "arena_max=1", "mmap_threshold=1073741824", "trim_threshold=4294967296")
 TUNABLES = ":".join(f"glibc.malloc.{tunable}" for tunable in MALLOC)
 XLA = (
@@ -24,8 +26,7 @@ def settings() -> dict[str, str]:
     """
     flags, ours = os.environ.get("XLA_FLAGS", ""), {}
     if "xla_force_host_platform_device_count" not in flags:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ours["XLA_FLAGS"] = " ".join([flags, f"--xla_force_host_platform_device_count={cores}", *XLA]).strip()
+        ours["XLA_FLAGS"] = " ".join([flags, f"--xla_force_host_platform_device_count={cores()}", *XLA]).strip()
     if platform.libc_ver()[0] == "glibc" and "GLIBC_TUNABLES" not in os.environ:
         ours["GLIBC_TUNABLES"] = TUNABLES
     return ours

@@ -7,6 +7,7 @@ results/first/, of runs that `--steps` ended early. Hardware: any. Time: a secon
 where no run was added.
 """
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from charrnn_jax.errors import InputError
 from experiments import process
+from experiments.command_line import flag_of, plain
 from experiments.json_files import Shape, read_json, write_whole
 from experiments.published import UNITS, Published
 from experiments.recipes import NAMES, module_of
@@ -35,7 +37,10 @@ FIRST = """## First passes
 Of recipes that take longer than was at hand, the first passes alone: up to there, the schedule is the recipe's own. The
 figure is that of validation after each; it says how a run begins, and nothing about where it ends.
 """
-HOW = "## How they were run\n"
+HOW = """## How they were run
+
+The time is that of training steps: compilation, validation and the last scoring come on top.
+"""
 NOT_RUN = "not run"
 SCORE: Shape = {
     "nats": float,
@@ -51,6 +56,19 @@ SHAPE: Shape = {
     "command": str,
 }
 """Of a run's results, what the page needs: a figure that was not finite is null there, and no result."""
+FREE = {
+    "seed",
+    "data_dir",
+    "store_dir",
+    "mesh",
+    "report_every",
+    "save_every",
+    "keep",
+    "sample_chars",
+    "tensorboard",
+    "out",
+}
+"""What a run may choose and still be one of its recipe."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,8 @@ def main(config: Config) -> None:
     """Writes the page. Raises InputError where there are no results, and for one that is not of the recipe as it is."""
     runs = {name: runs_of(config.results, name) for name in NAMES}
     for name, several in runs.items():
-        _require_whole(name, several)
+        for each in several:
+            _require_recipe(name, each)
     if not any(runs.values()):
         raise InputError(f"{config.results} has no RECIPE-seedN.json of any recipe: give --results the folder that has")
     write_whole(config.page, page(runs, {name: runs_of(config.results / "first", name) for name in NAMES}))
@@ -79,13 +98,19 @@ def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
     return [read_json(path, SHAPE) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
 
 
-def _require_whole(name: str, runs: list[dict[str, Any]]) -> None:
-    wanted = module_of(name).RECIPE.steps
-    for taken in (each["curve"][-1]["step"] for each in runs):
-        if taken != wanted:
+def _require_recipe(name: str, run: dict[str, Any]) -> None:
+    recipe: dict[str, Any] = json.loads(json.dumps(plain(module_of(name).RECIPE)))
+    taken, kept = run["curve"][-1]["step"], run.get("config", {})  # the first runs lack it
+    if taken != recipe["steps"]:
+        raise InputError(
+            f"a result of {name} is of {taken:,} steps, and the recipe has {recipe['steps']:,}: run it again, or move"
+            " one that has only begun to the folder first/ beside it"
+        )
+    for setting, value in kept.items():
+        if setting not in FREE and value != recipe.get(setting):
             raise InputError(
-                f"a result of {name} is of {taken:,} steps, and the recipe has {wanted:,}: run it again, or move one"
-                " that has only begun to the folder first/ beside it"
+                f"a result of {name} is with {flag_of(setting)} {value}, and the recipe has {recipe.get(setting)}:"
+                " run it again"
             )
 
 

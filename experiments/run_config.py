@@ -124,7 +124,7 @@ class Config:
     clip_by: ClipBy = "norm"
     """Which of the two."""
     average_after: int = 0
-    """Validations without a better one before the parameters are averaged from there on; 0: they never are."""
+    """Average parameters once a validation is worse than the best of those more than so many before it; 0: never."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
     on_nonfinite: OnNonfinite = "stop"

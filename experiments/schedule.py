@@ -46,7 +46,7 @@ class Schedule:
     on_nonfinite: OnNonfinite = "stop"
     """What a step does whose loss or gradient is not finite."""
     average_after: int = 0
-    """Validations without a better one before the parameters are averaged from there on; 0: they never are."""
+    """Average parameters once a validation is worse than the best of those more than so many before it; 0: never."""
     drop_state: float = 0.05
     """The probability that a stream starts a window from the zero state."""
 

@@ -165,6 +165,7 @@ def finish(run: Run, lines: list[Line]) -> None:
     scores = {split: trainer.evaluate(run.tokens[split]) for split in ("valid", "test")}
     results = {
         "schema": 2,
+        "config": plain(config),
         "corpus": {"name": run.corpus.name, "sha256": run.sha256},
         "scores": {split: describe(score) for split, score in scores.items()},
         "step": int(trainer.state.step),

@@ -1,6 +1,6 @@
 """enwik8 by characters, AWD-LSTM: Merity et al. (2018), An Analysis of Neural Language Modeling, section 4.
 
-Hardware: one GPU. Published: 1.232 bits per character on test. Obtained: not run.
+Hardware: one GPU; the authors' took two days. Published: 1.232 bits per character on test. Obtained: not run.
 
 The length of each window is drawn, as in the authors' code, 194 bytes on average: all passes that are counted here are
 passes on average.

@@ -1,7 +1,7 @@
 """char-rnn's default network, 2 × 128, on tiny Shakespeare in its own split: Karpathy (2015), char-rnn, train.lua.
 
-Hardware: one CPU core. Time: a quarter of an hour. Published: no figure found. Obtained: 1.4205 nats per character
-on validation, and 1.3990 at the lowest of the 50; the mean of three seeds.
+Hardware: one CPU core. Time: 16 to 41 minutes, beside other work. Published: no figure found. Obtained: 1.4205 nats per
+character on validation, and 1.3990 at the lowest of the 50; the mean of three seeds.
 
 The program's gradient is a sum over the 50 steps of a window: its limit of 5 for each number is 0.1 here; RMSProp does
 not see the difference. The rate falls by 3 % before each pass from the eleventh on.

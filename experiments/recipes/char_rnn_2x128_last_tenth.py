@@ -1,7 +1,8 @@
 """char-rnn's default network, 2 × 128, on tiny Shakespeare in nanoGPT's split: the last tenth validates.
 
-Paper: Karpathy (2015), char-rnn, train.lua. Hardware: one CPU core. Time: a quarter of an hour. Published: no figure
-found. Obtained: 1.6311 nats per character on validation, and 1.5686 at the lowest of the 50; the mean of three seeds.
+Paper: Karpathy (2015), char-rnn, train.lua. Hardware: one CPU core. Time: 15 to 22 minutes, beside other work.
+Published: no figure found. Obtained: 1.6311 nats per character on validation, and 1.5686 at the lowest of the 50; the
+mean of three seeds.
 """
 
 from dataclasses import replace

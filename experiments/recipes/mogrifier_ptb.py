@@ -7,7 +7,8 @@ of 10 for the gradient and its penalty of 2.5e-4 are divided by 70 here; RMSProp
 method this recipe has not: the search for the temperature of the softmax; bias correction of the squares (here: a
 warm-up); averaging from the 50th validation after the best one on, at the latest from the 800th (here: once one is
 worse than the best of those more than 50 before it); normal initial weights (here: uniform, the embedding's of the same
-variance).
+variance). The order of two things differs, too: their penalty is a part of the gradient that is clipped, and here is
+added behind; their 64 streams read the whole text, each from a place that is drawn anew, and here are 64 parts of it.
 """
 
 from pathlib import Path

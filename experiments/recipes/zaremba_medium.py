@@ -2,7 +2,8 @@
 
 Hardware: one GPU, or days on two CPU cores. Published: 82.7 test perplexity per token. Obtained: not run.
 
-As in `zaremba_small`, the paper's rate of 1 and clip of 5 are of a sum over the window's 35 steps.
+As in `zaremba_small`, the paper's rate of 1 and clip of 5 are of a sum over the window's 35 steps. The rate falls
+before each pass from the seventh on.
 """
 
 from dataclasses import replace

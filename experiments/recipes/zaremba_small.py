@@ -3,7 +3,8 @@
 Hardware: one CPU core. Published: 114.5 test perplexity per token. Obtained: not run.
 
 The paper's gradient is a sum over the 20 steps of a window: its learning rate of 1 is 20 here, its clip of 5 is 0.25.
-It is halved before each pass from the fifth on, as in the paper; the authors' program does so from the sixth on.
+It is halved before each pass from the fifth on, as in the paper; the authors' program does so from the sixth on, and
+has two biases in each gate, of which the sum counts.
 """
 
 from pathlib import Path

@@ -54,7 +54,7 @@ def test_a_pass_is_as_many_windows_as_the_recipe_says(name):
     assert streams.mean_windows == pytest.approx(module_of(name).PASS, abs=1 if config.random_length else 0)
 
 
-SECOND_BIASES = {  # PyTorch's LSTM has a second bias in each gate of each unit, which changes nothing
+SECOND_BIASES = {  # PyTorch's LSTM has a second bias in each gate of each unit, which adds nothing to what it can say
     "awd_ptb": 4 * (2 * 1150 + 400),
     "awd_wikitext2": 4 * (2 * 1150 + 400),
     "awd_ptb_char": 4 * (2 * 1000 + 200),
@@ -86,6 +86,13 @@ def test_the_parameters_are_as_many_as_published(name, vocab_size, millions):
     assert f"{(count_parameters(model).total + SECOND_BIASES.get(name, 0)) / 1e6:.{places}f}" == millions
 
 
+@pytest.mark.parametrize(("name", "vocab_size"), [("mogrifier_ptb", 10_000), ("mogrifier_ptb_char", 50)])
+def test_mogrifiers_are_the_largest_that_their_budget_allows(name, vocab_size):
+    fits = model_of(recipe(name), train_tokenizer("char", TEXT, 1)).clone(vocab_size=vocab_size)
+    larger = fits.clone(embed_size=fits.embed_size + 1, hidden_size=fits.hidden_size + 1)
+    assert count_parameters(fits).total <= 24_000_000 < count_parameters(larger).total
+
+
 def test_a_recipe_that_is_not_there_is_refused_with_the_names_of_those_that_are():
     with pytest.raises(InputError, match=r"there is no recipe 'zaremba': use one of .*zaremba_small"):
         recipe("zaremba")
@@ -97,12 +104,17 @@ def test_the_table_names_every_recipe(capsys):
     assert all(name in shown for name in NAMES)
 
 
-def test_zarembas_rate_is_halved_before_each_pass_from_the_sixth_on():
-    config, windows = recipe("zaremba_small"), module_of("zaremba_small").PASS
+@pytest.mark.parametrize(
+    ("name", "flat", "passes", "by"),
+    [("zaremba_small", 4, 13, 2), ("zaremba_medium", 6, 39, 1.2), ("zaremba_large", 14, 55, 1.15)],
+)
+def test_zarembas_rate_falls_before_each_pass_after_the_flat_ones(name, flat, passes, by):
+    config, windows = recipe(name), module_of(name).PASS
     rate = learning_rate(schedule_of(config))
-    by_pass = [float(rate(n * windows)) / 20 for n in range(13)]
-    np.testing.assert_allclose(by_pass, [1] * 5 + [0.5**n for n in range(1, 9)], rtol=1e-6)
-    assert float(rate(5 * windows - 1)) == 20
+    by_pass = [float(rate(n * windows)) / config.length for n in range(passes)]
+    np.testing.assert_allclose(by_pass, [1] * flat + [by**-n for n in range(1, passes - flat + 1)], rtol=1e-5)
+    assert float(rate(flat * windows - 1)) == config.length
+    assert config.steps == passes * windows
 
 
 @pytest.mark.parametrize(

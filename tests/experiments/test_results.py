@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 from charrnn_jax.errors import InputError
+from experiments.command_line import plain
 from experiments.json_files import write_json
-from experiments.recipes import NAMES
+from experiments.recipes import NAMES, module_of
 from experiments.results import Config, main, page, runs_of
 
 ROOT = Path(__file__).parents[2]
@@ -120,6 +121,17 @@ def test_a_result_of_another_recipe_than_todays_is_refused(tmp_path):
     run["curve"].pop()
     write_json(tmp_path / "zaremba_small-seed0.json", run)
     with pytest.raises(InputError, match=r"a result of zaremba_small is of 100 steps, and the recipe has 30,212: run"):
+        main(Config(tmp_path, tmp_path / "page.md"))
+
+
+@pytest.mark.parametrize(("setting", "value"), [("length", 35), ("decay_at", [9]), ("precision", "bfloat16")])
+def test_a_result_with_another_setting_than_the_recipe_is_refused(tmp_path, setting, value):
+    config = plain(module_of("zaremba_small").RECIPE) | {"seed": 3, "out": "elsewhere"}
+    path = tmp_path / "zaremba_small-seed3.json"
+    write_json(path, run_of(3, 114.0, 50) | {"config": config})
+    main(Config(tmp_path, tmp_path / "page.md"))
+    write_json(path, run_of(3, 114.0, 50) | {"config": config | {setting: value}})
+    with pytest.raises(InputError, match=r"a result of zaremba_small is with --\S+ \S+, and the recipe has .*: run"):
         main(Config(tmp_path, tmp_path / "page.md"))
 
 
