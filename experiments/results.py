@@ -158,8 +158,8 @@ def _how(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     minutes = _spread([run["curve"][-1]["seconds"] / 60 for run in runs], 0)
     environment = runs[0]["environment"]
     processor = [environment["processor"]] if "processor" in environment else []  # a field that the first runs lack
-    cores, precision = f"{environment['cores']} cores", environment["precision"]
-    hardware = ", ".join([*environment["devices"], cores, *processor, precision])
+    cores = f"{environment['cores']} core{'s' * (environment['cores'] > 1)}"
+    hardware = ", ".join([*environment["devices"], cores, *processor, environment["precision"]])
     commits = sorted({str(run["environment"].get("commit")) for run in runs})
     return name, f"{minutes} min", hardware, ", ".join(commits)
 

@@ -1,7 +1,7 @@
 """Penn Treebank by words, the small network: Zaremba et al. (2014), Recurrent Neural Network Regularization, 4.1.
 
-Hardware: one CPU core. Time: 48 minutes. Published: 114.5 test perplexity per token.
-Obtained: 114.9; 114.7 to 115.2, two seeds.
+Hardware: one CPU core. Time: 46 minutes, beside a second run. Published: 114.5 test perplexity per token.
+Obtained: 114.5; 113.6 to 115.2, three seeds.
 
 The paper's gradient is a sum over the 20 steps of a window: its learning rate of 1 is 20 here, its clip of 5 is 0.25.
 It is halved before each pass from the fifth on, as in the paper; the authors' program does so from the sixth on, and
