@@ -17,7 +17,8 @@ WORTH_A_TURN: dict[Precision, int] = {"float32": 12, "bfloat16": 8}
 """From so many numbers in W for each of x and of x W on, a CPU multiplies faster with W as the first operand.
 
 `(calls - 1) K M / (calls · rows · (K + M))`; on two virtual cores of a Xeon (family 6, model 207), over 64 steps, an
-LSTM's step in float32 was 0.85 times as fast at 3 of them (128 units, 32 rows), 0.96 at 6, 0.99 at 11 and 1.10 at 13; in bfloat16 1.07 at 10.
+LSTM's step in float32 was 0.85 times as fast at 3 of them (128 units, 32 rows), 0.96 at 6, 0.99 at 11 and 1.10 at 13;
+in bfloat16 1.07 at 10. Other CPUs were not measured.
 """
 
 Multiplier: TypeAlias = Callable[[Float[Array, "N K"]], Float[Array, "N M"]]
