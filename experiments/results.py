@@ -40,6 +40,7 @@ figure is that of validation after each; it says how a run begins, and nothing a
 HOW = """## How they were run
 
 The time is that of training steps: compilation, validation and the last scoring come on top.
+Where no processor is named, the cores are the machine's: such a run had as many of them as it names devices.
 """
 NOT_RUN = "not run"
 SCORE: Shape = {
