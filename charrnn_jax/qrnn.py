@@ -90,18 +90,3 @@ def pool(f: Float[Array, "T B H"], z: Float[Array, "T B H"], c: Float[Array, "B 
         return c, c
 
     return jax.lax.scan(step, c, (f, z))[1]
-
-
-def associative_pool(
-    f: Float[Array, "T B H"], z: Float[Array, "T B H"], c: Float[Array, "B H"]
-) -> Float[Array, "T B H"]:
-    """As `pool`, in log T steps: `c ↦ f c + (1 - f) z` after another such map is one of the kind.
-
-    Slower than `pool` on the CPU, so that `run` takes the latter; other devices were not measured.
-    """
-
-    def then(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
-        return first[0] * second[0], second[0] * first[1] + second[1]
-
-    slope, offset = jax.lax.associative_scan(then, (f, (1 - f) * z))
-    return slope * c[None] + offset

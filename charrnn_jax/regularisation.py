@@ -18,6 +18,8 @@ DRAWN = 2**16
 def dropout(key: Array, rate: float, x: Float[Array, "..."]) -> Float[Array, "..."]:
     """Zeroes each number with probability `rate` and divides the others by `1 - rate`: the expectation stays `x`.
 
+        y = m ⊙ x / (1 - p),   m ~ Bernoulli(1 - p)
+
     Srivastava et al. (2014), Dropout; on the non-recurrent connections of an RNN, Zaremba et al. (2014),
     Recurrent Neural Network Regularization, section 3.2.
     """
@@ -26,6 +28,8 @@ def dropout(key: Array, rate: float, x: Float[Array, "..."]) -> Float[Array, "..
 
 def locked_dropout(key: Array, rate: float, x: Float[Array, "T B X"]) -> Float[Array, "T B X"]:
     """Dropout with one mask for all steps of a window, another for each stream.
+
+        y_t = m ⊙ x_t / (1 - p),   m ~ Bernoulli(1 - p)
 
     Gal and Ghahramani (2016), A Theoretically Grounded Application of Dropout in Recurrent Neural Networks, section
     4.2, on the non-recurrent connections, as Merity et al. (2018), section 4.2, have it.
@@ -36,6 +40,8 @@ def locked_dropout(key: Array, rate: float, x: Float[Array, "T B X"]) -> Float[A
 def embedding_dropout(key: Array, rate: float, table: Float[Array, "V E"]) -> Float[Array, "V E"]:
     """Zeroes whole rows of the embedding, wherever their type occurs in the window, and scales the others.
 
+        E'_v = m_v E_v / (1 - p),   m_v ~ Bernoulli(1 - p)
+
     Gal and Ghahramani (2016), section 4.2; Merity et al. (2018), Regularizing and Optimizing LSTM Language Models, 4.3.
     """
     return _masked(key, rate, table, (len(table), 1))
@@ -43,6 +49,8 @@ def embedding_dropout(key: Array, rate: float, table: Float[Array, "V E"]) -> Fl
 
 def drop_connect(key: Array, rate: float, R: Float[Array, "H GH"]) -> Float[Array, "H GH"]:
     """Zeroes single recurrent weights, the same for all steps of a window, and scales the others.
+
+        R' = M ⊙ R / (1 - p),   M ~ Bernoulli(1 - p)
 
     Wan et al. (2013), Regularization of Neural Networks using DropConnect; on the recurrent weights, Merity et al.
     (2018), section 2.

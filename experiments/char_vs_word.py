@@ -105,7 +105,7 @@ def conclude(out: Path, config: Config, study: Study, found: dict[str, Any]) -> 
         "terms": asdict(terms),
         **found,
         "environment": environment(config.precision),
-        "command": command_of(replace(config, resume=None, out=None, open=False)),
+        "command": command_of(replace(config, out=None, open=False)),
         "config": plain(config),
         "seconds": sum(record["seconds"] for model in found["models"].values() for record in model["seeds"]),
     }

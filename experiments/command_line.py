@@ -80,7 +80,7 @@ def command_of(config: Any) -> str:
     words = ["python", "-m", module()]
     for field in fields(config):
         value = getattr(config, field.name)
-        if value != field.default:
+        if value != field.default and field.name not in OF_A_START:
             words += _words_of(field.name, value)
     return shlex.join(words)
 
@@ -89,6 +89,8 @@ def _words_of(name: str, value: Any) -> list[str]:
     """The words that give a field this value."""
     if isinstance(value, bool):
         return [flag_of(name) if value else flag_of(f"no_{name}")]
+    if isinstance(value, tuple):
+        return [flag_of(name), *map(str, value)]
     return [flag_of(name), str(value)]
 
 
@@ -124,7 +126,9 @@ def continued(given: Config, stored: Config, free: Set[str]) -> Config:
             continue
         if field.name not in free:
             flag = f"{flag_of(field.name)} {value}"
-            raise InputError(f"{flag} is not what the run in {folder} has: leave it out, or begin another")
+            raise InputError(
+                f"{flag} is not what the run in {folder} has: leave it, and --recipe or --config, out, or begin another"
+            )
         changes[field.name] = value
     return replace(stored, **changes)  # type: ignore[type-var]
 

@@ -44,7 +44,7 @@ def _finite(value: Any) -> Any:
 def read_json(path: Path, shape: Shape = dict, advice: str = "remove it") -> Any:
     """What `write_json` wrote, of that shape. Raises InputError for anything else: `advice` says what to do then."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error}): {advice}") from None
     for fault in faults(value, shape):
@@ -52,10 +52,14 @@ def read_json(path: Path, shape: Shape = dict, advice: str = "remove it") -> Any
     return value
 
 
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
 def faults(value: Any, shape: Shape, *names: str) -> Iterator[str]:
     """What is not as the shape has it; `names` say where the value was."""
     kind = dict if isinstance(shape, Mapping) else list if isinstance(shape, list) else shape
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         yield f"{'.'.join(names) or 'it'} is not a {getattr(kind, '__name__', kind)}"
     elif isinstance(shape, Mapping):
         for name, inner in shape.items():

@@ -7,7 +7,6 @@ results/first/, of runs that `--steps` ended early. Hardware: any. Time: a secon
 where no run was added.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 
 from charrnn_jax.errors import InputError
 from experiments import process
-from experiments.command_line import flag_of, plain
-from experiments.json_files import Shape, read_json, write_whole
+from experiments.json_files import write_whole
 from experiments.published import UNITS, Published
-from experiments.recipes import NAMES, module_of
+from experiments.recipes import module_of
+from experiments.recorded import Recorded, recorded
 from experiments.report.markdown import markdown
 from experiments.shell import console, run
 
@@ -43,33 +42,6 @@ The time is that of training steps: compilation, validation and the last scoring
 Where no processor is named, the cores are the machine's: such a run had as many of them as it names devices.
 """
 NOT_RUN = "not run"
-SCORE: Shape = {
-    "nats": float,
-    "chars": int,
-    **dict.fromkeys(UNITS, float),
-}
-SHAPE: Shape = {
-    "corpus": {"name": str},
-    "scores": {"valid": SCORE, "test": SCORE},
-    "step": int,
-    "curve": [{"step": int, "seconds": float, "valid_bits_per_char": float}],
-    "environment": {"devices": [str], "cores": int, "precision": str},
-    "command": str,
-}
-"""Of a run's results, what the page needs: a figure that was not finite is null there, and no result."""
-FREE = {
-    "seed",
-    "data_dir",
-    "store_dir",
-    "mesh",
-    "report_every",
-    "save_every",
-    "keep",
-    "sample_chars",
-    "tensorboard",
-    "out",
-}
-"""What a run may choose and still be one of its recipe."""
 
 
 @dataclass(frozen=True)
@@ -84,38 +56,14 @@ class Config:
 
 def main(config: Config) -> None:
     """Writes the page. Raises InputError where there are no results, and for one that is not of the recipe as it is."""
-    runs = {name: runs_of(config.results, name) for name in NAMES}
-    for name, several in runs.items():
-        for each in several:
-            _require_recipe(name, each)
+    runs, first = recorded(config.results), recorded(config.results / "first", first=True)
     if not any(runs.values()):
         raise InputError(f"{config.results} has no RECIPE-seedN.json of any recipe: give --results the folder that has")
-    write_whole(config.page, page(runs, {name: runs_of(config.results / "first", name) for name in NAMES}))
+    write_whole(config.page, page(runs, first))
     console.print(f"wrote {config.page}")
 
 
-def runs_of(folder: Path, recipe: str) -> list[dict[str, Any]]:
-    """The runs of a recipe, by seed."""
-    return [read_json(path, SHAPE) for path in sorted(folder.glob(f"{recipe}-seed*.json"))]
-
-
-def _require_recipe(name: str, run: dict[str, Any]) -> None:
-    recipe: dict[str, Any] = json.loads(json.dumps(plain(module_of(name).RECIPE)))
-    taken, kept = run["curve"][-1]["step"], run.get("config", {})  # the first runs lack it
-    if taken != recipe["steps"]:
-        raise InputError(
-            f"a result of {name} is of {taken:,} steps, and the recipe has {recipe['steps']:,}: run it again, or move"
-            " one that has only begun to the folder first/ beside it"
-        )
-    for setting, value in kept.items():
-        if setting not in FREE and value != recipe.get(setting):
-            raise InputError(
-                f"a result of {name} is with {flag_of(setting)} {value}, and the recipe has {recipe.get(setting)}:"
-                " run it again"
-            )
-
-
-def page(runs: dict[str, list[dict[str, Any]]], first: dict[str, list[dict[str, Any]]]) -> str:
+def page(runs: Recorded, first: Recorded) -> str:
     """In Markdown."""
     done, begun = ({name: each for name, each in some.items() if each} for some in (runs, first))
     ptb = {name: each for name, each in done.items() if each[0]["corpus"]["name"] == "ptb"}
@@ -157,12 +105,15 @@ def _bits(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def _how(name: str, runs: list[dict[str, Any]]) -> tuple[str, ...]:
     minutes = _spread([run["curve"][-1]["seconds"] / 60 for run in runs], 0)
-    environment = runs[0]["environment"]
-    processor = [environment["processor"]] if "processor" in environment else []  # a field that the first runs lack
-    cores = f"{environment['cores']} core{'s' * (environment['cores'] > 1)}"
-    hardware = ", ".join([*environment["devices"], cores, *processor, environment["precision"]])
+    hardware = "; ".join(dict.fromkeys(_hardware(run["environment"]) for run in runs))
     commits = sorted({str(run["environment"].get("commit")) for run in runs})
     return name, f"{minutes} min", hardware, ", ".join(commits)
+
+
+def _hardware(environment: dict[str, Any]) -> str:
+    cores = f"{environment['cores']} core{'s' * (environment['cores'] > 1)}"
+    told = [*environment["devices"], cores, environment["processor"], environment["precision"]]
+    return ", ".join(each for each in told if each)
 
 
 def _spread(values: list[float], places: int) -> str:

@@ -72,7 +72,7 @@ def _check_together(config: Config) -> None:
         if getattr(config, name) and config.input_mode == "direct":
             raise InputError(f"{flag_of(name)} needs an embedding layer: use --input-mode lookup, or leave it out")
     if config.forget_bias is not None and (config.cell not in FORGETFUL or not math.isfinite(config.forget_bias)):
-        raise InputError("--forget-bias is a finite number, for --cell lstm and capped_lstm alone: else it is None")
+        raise InputError("--forget-bias is finite, for --cell lstm and capped_lstm alone: else give --forget-bias None")
 
 
 def _check_schedule(config: Config) -> None:
@@ -81,7 +81,7 @@ def _check_schedule(config: Config) -> None:
         raise InputError(f"--random-length plans at most {MOST_DRAWN:,} steps ahead: use fewer, or leave it out")
     rising = list(config.decay_at) == sorted(set(config.decay_at)) and all(0 < n <= LARGEST for n in config.decay_at)
     if bool(config.decay_at) != (config.decay == "steps") or not rising:
-        raise InputError("--decay-at is for --decay steps, which needs it, rising from above zero: else leave it empty")
+        raise InputError("--decay-at is for --decay steps, which needs it, rising from above zero: else give no number")
 
 
 def _check_layers(config: Config) -> None:
@@ -125,7 +125,7 @@ def _check_vectors(config: Config) -> None:
     if config.vectors and config.init_from:
         raise InputError("--vectors and --init-from both say where to begin: use one of them")
     if config.freeze_vectors and (not config.vectors or config.average_after):
-        raise InputError("--freeze-vectors needs --vectors FILE, and goes with no mean: leave --average-after out")
+        raise InputError("--freeze-vectors needs --vectors FILE, and goes with no mean: give --average-after 0")
 
 
 def _check_spread(config: Config) -> None:

@@ -39,8 +39,7 @@ def run(
     named: Callable[[str], Config] | None = None,
 ) -> None:
     """Reads the command line into `config` and calls `main`; what the user can mend ends in one line and exit 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # samples hold whatever a model writes
+    print_whatever_the_terminal()
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax logs the traceback of what it raises
     keep_compiled()
     before = signal.signal(signal.SIGTERM, terminate) or signal.SIG_DFL  # None is one that Python did not set
@@ -66,6 +65,12 @@ def run(
         leave(130)
     finally:
         signal.signal(signal.SIGTERM, before)  # what `terminate` raises while Python closes would be a traceback
+
+
+def print_whatever_the_terminal() -> None:
+    """What its encoding lacks becomes a question mark: samples hold whatever a model writes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def goes_on(given: Any) -> str:

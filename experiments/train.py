@@ -22,7 +22,7 @@ from charrnn_jax.parameters import count_parameters
 from charrnn_jax.text.tokenizer import Tokenizer, to_json, train_tokenizer
 from charrnn_jax.text.tokens import Tokens
 from experiments import process
-from experiments.command_line import OF_A_START, command, continued, plain, read_config
+from experiments.command_line import OF_A_START, command, command_of, continued, plain, read_config
 from experiments.encoded import tokens_of
 from experiments.environment import environment
 from experiments.fit import Trainer
@@ -38,7 +38,7 @@ from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
 from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
 from experiments.scorer import require_lossless
-from experiments.shell import banner, console, open_out, print_score, refuse_used, run
+from experiments.shell import banner, console, open_out, print_score, print_whatever_the_terminal, refuse_used, run
 from experiments.watch import watching
 
 OWN = ("corpus", "data_dir", "store_dir")
@@ -172,9 +172,10 @@ def finish(run: Run, lines: list[Line]) -> None:
         "skipped": lines[-1].skipped,
         "curve": [line._asdict() for line in lines if line.valid_bits_per_char is not None],
         "environment": environment(config.precision),
-        "command": command(),
+        "command": command_of(config) if config.resume else command(),
     }
-    if leads():
+    ended = run.kept is not None and run.kept.found.step == config.steps  # before this process began
+    if leads() and not (ended and (config.out / "results.json").exists()):
         write_json(config.out / "results.json", results)
     for split, score in scores.items():
         print_score(split, score)
@@ -197,6 +198,7 @@ def describe(score: Score) -> dict[str, float]:
 if __name__ == "__main__":
     process.prepare()
     if "--list-recipes" in sys.argv:
+        print_whatever_the_terminal()
         console.print(table_of_recipes())
     else:
         run(main, Config, __doc__, named=recipe)

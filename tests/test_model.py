@@ -147,6 +147,20 @@ def test_a_rate_changes_training_and_at_zero_not_a_bit(name):
     assert loss != expected[0][0]
 
 
+def test_training_at_zero_is_on_the_score_of_the_model_in_the_same_bits():
+    """A key, and every rate at zero, beside the function that knows of no rates."""
+    plain = LanguageModel(V, E, H, 2)
+    zero = plain.clone(rates=Rates(input_dropout=0.0, hidden_dropout=0.0))
+    params = init_params(plain, jax.random.key(6))
+
+    def loss(params):
+        _, nats = score(plain, params, IDS, TARGETS, init_state(plain, B))
+        return jnp.mean(nats), nats
+
+    (mean, nats), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(params)
+    jax.tree.map(np.testing.assert_array_equal, trained_on(zero, params, jax.random.key(7)), ((mean, nats), gradient))
+
+
 @pytest.mark.parametrize("name", RATES)
 def test_noise_is_off_without_a_key_but_for_the_expectation_of_zoneout(name):
     plain = LanguageModel(V, E, H, 2)

@@ -13,7 +13,6 @@ from charrnn_jax.embedding import embed_lookup, one_hot
 from charrnn_jax.fast_recurrence import fast_scan
 from charrnn_jax.layer_norm_lstm import EPSILON
 from charrnn_jax.mogrifier import Gating
-from charrnn_jax.qrnn import associative_pool, pool
 from charrnn_jax.recurrence import init_layer, scan
 from charrnn_jax.recurrences import RECURRENCES, mogrifier_of, qrnn_of, recurrence_of
 
@@ -273,21 +272,6 @@ def test_layer_norm_makes_the_scale_of_the_weights_immaterial():
     np.testing.assert_allclose(layer.apply(scaled, x, state)[1], layer.apply(params, x, state)[1], atol=1e-3)
     gains = params._replace(alpha_1=3 * params.alpha_1)
     assert np.abs(layer.apply(gains, x, state)[1] - layer.apply(params, x, state)[1]).max() > 0.01
-
-
-@pytest.mark.parametrize("time", [1, 2, 7])
-def test_pooling_in_parallel_is_pooling_step_by_step(time):
-    f, z, weights = jnp.asarray(np.random.default_rng(0).uniform(size=(3, time, B, H)), jnp.float32)
-    arguments = f, 2 * z - 1, jnp.ones((B, H))
-
-    def gradient(way):
-        def loss(*arguments):
-            c = way(*arguments)
-            return jnp.sum(weights * jnp.sin(c)), c
-
-        return jax.jit(jax.grad(loss, argnums=(0, 1, 2), has_aux=True))(*arguments)
-
-    jax.tree.map(close, gradient(associative_pool), gradient(pool))
 
 
 @pytest.mark.parametrize("window", [0, 3])

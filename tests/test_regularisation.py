@@ -42,6 +42,22 @@ def test_the_expectation_stays_and_a_mask_has_the_shape_it_should(name):
     assert len(np.unique(mask.mean(axis=tuple(range(mask.ndim - 1))))) > 1 or shape[-1] == 1
 
 
+@pytest.mark.parametrize("name", MASKED)
+def test_a_mask_at_zero_leaves_every_bit(name):
+    function, x, _ = MASKED[name]
+    x = jax.random.normal(jax.random.key(0), x.shape).at[0].set(-0.0)
+    assert np.asarray(function(jax.random.key(1), 0.0, x)).tobytes() == np.asarray(x).tobytes()
+
+
+def test_the_others_at_zero_are_nothing():
+    h, key = jax.random.normal(jax.random.key(0), (5, 3, 4)), jax.random.key(1)
+    output = Output(jax.random.normal(key, (4, 7)), jnp.zeros(7))
+    targets = jnp.ones((5, 3), jnp.int32)
+    nothing = [zoneout(key, 0.0, 5, 3, 4), zoneout(None, 0.0, 5, 3, 4), smoothing_penalty(0.0, output, h, targets)]
+    for each in (*nothing, activation_penalty(0.0, h), temporal_penalty(0.0, h)):
+        np.testing.assert_array_equal(each, jnp.zeros_like(each))
+
+
 @pytest.mark.parametrize("probability", [0.0, 0.25, 0.8, 1.0])
 def test_draws_have_their_probability_and_do_not_know_of_each_other(probability):
     drawn = np.asarray(bernoulli(jax.random.key(1), probability, (301, 333))).astype(float)  # an odd number

@@ -3,6 +3,8 @@
 Hardware: one GPU; the authors' (Quadro GP100) took 65 s a pass, 9 hours in all. Published: 58.8 test perplexity per
 token, before fine-tuning, with these settings, on the page of the authors' code; the paper's 57.3 is of batches of 40,
 fine-tuned. Obtained: its first two passes alone, in bfloat16, 32 minutes on a CPU core: 291.8 and 211.6 on validation.
+In the first and second hundred windows it had 7.52 and 6.74 nats a token; the authors' program, written over for
+today's PyTorch, in float32, had 7.38 and 6.70.
 
 The length of each window is drawn, 68 tokens on average, so that some passes have more windows than others: `steps` is
 500 times the number that a pass has on average. PyTorch's layers have two biases in each gate, from uniform numbers,

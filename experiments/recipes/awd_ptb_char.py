@@ -2,7 +2,7 @@
 
 Hardware: one GPU. Published: 1.175 bits per character on test. Obtained: not run.
 
-The length of each window is drawn, as in the authors' code, 145 characters on average: all passes that are counted
+The length of each window is drawn, as in the authors' code, 146 characters on average: all passes that are counted
 here, in `steps` and `decay_at`, are passes on average.
 """
 

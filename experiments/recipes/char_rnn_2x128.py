@@ -5,6 +5,7 @@ character on validation, and 1.3990 at the lowest of the 50; the mean of three s
 
 The program's gradient is a sum over the 50 steps of a window: its limit of 5 for each number is 0.1 here; RMSProp does
 not see the difference. The rate falls by 3 % before each pass from the eleventh on.
+The program has two biases in each gate, of which the sum counts; here is one, from the same uniform numbers.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """char-rnn's larger network, 3 × 512 with dropout, on tiny Shakespeare in char-rnn's split.
 
 Paper: Karpathy (2015), char-rnn, README: its example of `-rnn_size 512` and dropout 0.5 has two layers, its advice is
-about three. Hardware: one GPU, or a day on two CPU cores. Published: no figure found. Obtained: not run.
+about three. Hardware: one GPU. Published: no figure found. Obtained: not run.
 """
 
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """Tiny Shakespeare by characters, after Haiku's example: 2 × 256, one-hot (dm-haiku, examples/rnn, train.py).
 
-Hardware: two CPU cores, hours. Published: no figure found. Obtained: not run.
+Hardware: two CPU cores. Time: hours, an estimate. Published: no figure found. Obtained: not run.
 
 Every window starts from the zero state, in training; gradients are not clipped. It is not the example's network, which
 has a rectifier between its LSTMs and a hidden layer of 256 before the output: here are neither. Nor is it its data:

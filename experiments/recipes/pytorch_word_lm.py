@@ -1,7 +1,7 @@
 """Penn Treebank by words, PyTorch's example: 2 × 200, tied (pytorch/examples, word_language_model, main.py).
 
-Hardware: two CPU cores, some hours. Published: 87.17 test perplexity per token, by the example's README at bcea1f5;
-later ones call the figure WikiText-2's, or leave it out. Obtained: not run.
+Hardware: two CPU cores. Time: hours, an estimate. Published: 87.17 test perplexity per token, by the example's README
+at bcea1f5; later ones call the figure WikiText-2's, or leave it out. Obtained: not run.
 
 The learning rate is divided by 4 after each pass that is no better than the best before it, and the best of the passes
 is scored: patience never ends a run of as many points. What differs: biases of the layers start from 0, PyTorch's

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from charrnn_jax.errors import InputError
 from experiments.command_line import plain
 from experiments.json_files import write_json
 from experiments.recipes import NAMES, module_of
-from experiments.results import Config, main, page, runs_of
+from experiments.results import Config, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,7 +121,7 @@ def test_a_result_of_another_recipe_than_todays_is_refused(tmp_path):
     run = run_of(0, 114.0, 50)
     run["curve"].pop()
     write_json(tmp_path / "zaremba_small-seed0.json", run)
-    with pytest.raises(InputError, match=r"a result of zaremba_small is of 100 steps, and the recipe has 30,212: run"):
+    with pytest.raises(InputError, match=r"zaremba_small-seed0.json is of 100 steps, and the recipe has 30,212: run"):
         main(Config(tmp_path, tmp_path / "page.md"))
 
 
@@ -131,11 +132,78 @@ def test_a_result_with_another_setting_than_the_recipe_is_refused(tmp_path, sett
     write_json(path, run_of(3, 114.0, 50) | {"config": config})
     main(Config(tmp_path, tmp_path / "page.md"))
     write_json(path, run_of(3, 114.0, 50) | {"config": config | {setting: value}})
-    with pytest.raises(InputError, match=r"a result of zaremba_small is with --\S+ \S+, and the recipe has .*: run"):
+    with pytest.raises(InputError, match=r"seed3.json has \S+ as --\S+, where its recipe and name have .*: run"):
         main(Config(tmp_path, tmp_path / "page.md"))
 
 
-def test_the_page_is_that_of_the_results_in_the_repository():
-    runs = {name: runs_of(ROOT / "results", name) for name in NAMES}
-    first = {name: runs_of(ROOT / "results" / "first", name) for name in NAMES}
-    assert (ROOT / "docs" / "results.md").read_text() == page(runs, first)
+def first_passes(tmp_path, **changes):
+    """A result of two passes of zaremba_medium, beside one of zaremba_small that is whole."""
+    write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50))
+    recipe = module_of("zaremba_medium").RECIPE
+    config = plain(recipe) | {"seed": 0, "steps": 2656, "points": 2, "precision": "bfloat16"} | changes
+    begun = [{"step": 2656, "seconds": 60.0, "valid_bits_per_char": 1.25}]
+    (tmp_path / "first").mkdir()
+    path = tmp_path / "first" / "zaremba_medium-seed0.json"
+    write_json(path, run_of(0, 200.0, 10) | {"step": 2656, "curve": begun, "config": config})
+
+
+@pytest.mark.parametrize("changes", [{}, {"learning_rate": 1.0}, {"hidden_size": 7}, {"corpus": "wikitext-2"}])
+def test_first_passes_are_those_of_the_recipe(tmp_path, changes):
+    first_passes(tmp_path, **changes)
+    if not changes:
+        return main(Config(tmp_path, tmp_path / "page.md"))
+    with pytest.raises(InputError, match=r"first/zaremba_medium-seed0.json has \S+ as --\S+, where its recipe"):
+        main(Config(tmp_path, tmp_path / "page.md"))
+
+
+def test_every_machine_of_several_seeds_is_named(tmp_path):
+    for seed, cores in ((0, 2), (1, 1), (10, 2)):
+        run = run_of(seed, 114.0, 50)
+        run["environment"]["cores"] = cores
+        write_json(tmp_path / f"zaremba_small-seed{seed}.json", run)
+    main(Config(tmp_path, tmp_path / "page.md"))
+    page = (tmp_path / "page.md").read_text()
+    assert "| cpu:cpu, 2 cores, Xeon, float32; cpu:cpu, 1 core, Xeon, float32 |" in page
+    assert page.index("--seed 1\n") < page.index("--seed 10\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason"),
+    [
+        ("zaremba_smal-seed0", {}, r"is of no recipe: rename it"),
+        ("zaremba_small-seed", {}, r"is of no recipe: rename it"),
+        ("zaremba_small-seed1", {"config": {"seed": 2}}, r"has 2 as --seed, where its recipe and name have 1"),
+        ("zaremba_small-seed1", {"corpus": {"name": "ptbx"}}, r"has ptbx as the text, .* have ptb"),
+        ("zaremba_small-seed1", {"config": [1]}, r"is damaged \(config is not a dict\): restore it"),
+        ("zaremba_small-seed1", {"config": None}, r"is damaged \(config is not a dict\): restore it"),
+        (
+            "zaremba_small-seed1",
+            {"environment": run_of(0, 1.0, 1)["environment"] | {"processor": 7}},
+            r"is damaged \(environment.processor is not a str\): restore it",
+        ),
+        ("zaremba_small-seed1", {"step": True}, r"is damaged \(step is not a int\): restore it"),
+        ("zaremba_small-seed1", {"step": float("nan")}, r"is damaged \(NaN is no number\): restore it"),
+    ],
+)
+def test_a_result_that_was_changed_by_hand_is_refused(tmp_path, name, changes, reason):
+    write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50))
+    (tmp_path / f"{name}.json").write_text(json.dumps(run_of(1, 115.0, 50) | changes))
+    with pytest.raises(InputError, match=rf"{name}\.json {reason}"):
+        main(Config(tmp_path, tmp_path / "page.md"))
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_a_setting_that_is_younger_than_the_run_had_its_default(tmp_path):
+    config = plain(module_of("zaremba_small").RECIPE) | {"seed": 0}
+    config.pop("zoneout_cell")
+    write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50) | {"config": config})
+    main(Config(tmp_path, tmp_path / "page.md"))
+    config.pop("clip")
+    write_json(tmp_path / "zaremba_small-seed0.json", run_of(0, 114.0, 50) | {"config": config})
+    with pytest.raises(InputError, match=r"has 1\.0 as --clip, where its recipe and name have 0\.25"):
+        main(Config(tmp_path, tmp_path / "page.md"))
+
+
+def test_the_page_is_that_of_the_results_in_the_repository(tmp_path):
+    main(Config(ROOT / "results", tmp_path / "page.md"))
+    assert (ROOT / "docs" / "results.md").read_text() == (tmp_path / "page.md").read_text()
