@@ -1,12 +1,14 @@
 """Scores any text with any checkpoint.
 
+    python -m experiments.evaluate --run runs/mine --split test [--data-dir DIR]
     python -m experiments.evaluate --run runs/mine --text other.txt [--best] [--per-token surprisal.tsv]
         [--dynamic RATE] [--dynamic-decay D] [--dynamic-length T] [--dynamic-rms]
         [--cache WINDOW] [--cache-theta θ] [--cache-lambda λ]
 
 Prints bits per character of the raw text and perplexities. With --per-token it also writes a line for each token:
 the token in JSON, and its surprisal in bits. Hardware: any. Time: five seconds and, on two CPU cores, about one more
-for each half million characters of a small model. Expected: on the test text of a run, what its results.json says.
+for each half million characters of a small model. Expected: with `--split test`, what the run's
+results.json says.
 
 --dynamic and --cache print one more figure each, behind the plain one: of a model that goes on learning from the text
 (`charrnn_jax.dynamic_evaluation`), and of one that looks up what followed similar hidden states
@@ -18,16 +20,19 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from charrnn_jax.errors import InputError
+from charrnn_jax.io.corpora import load
 from charrnn_jax.io.text_file import open_text
+from charrnn_jax.text.texts import Text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
 from experiments.adaptive import Extras, check, extra_scores
-from experiments.run_folder import read_trained
+from experiments.run_folder import read_run, read_trained
 from experiments.scorer import Scorer, require_lossless
 from experiments.shell import banner, console, print_score, run
 
@@ -36,8 +41,12 @@ from experiments.shell import banner, console, print_score, run
 class Config(Extras):
     """A text, scored by a trained model."""
 
-    text: Path
+    text: Path | None = None
     """Any UTF-8 text."""
+    split: Literal["valid", "test"] | None = None
+    """Or, of the text that the run was trained on, this part."""
+    data_dir: Path | None = None
+    """The folder of that text, if it is not where the run found it."""
     run: Path = Path("runs/train")
     """The --out folder of experiments.train, or one checkpoint of it."""
     best: bool = False
@@ -51,16 +60,18 @@ def main(config: Config) -> None:
     check(config)
     if config.per_token and config.per_token.exists():
         raise InputError(f"{config.per_token} exists: choose another --per-token, or remove it")
-    if not config.text.is_file():
+    if (config.text is None) == (config.split is None):
+        raise InputError("there is one text to score: give either --text FILE or --split valid or test")
+    if config.text and not config.text.is_file():
         raise InputError(f"{config.text} is no file: give the path of a text")
     if config.per_token and not config.per_token.parent.is_dir():
         raise InputError(f"{config.per_token.parent} is no folder: make it, or choose another --per-token")
-    text = open_text(config.text)
+    name, text = (str(config.text), open_text(config.text)) if config.text else _own(config)
     trained = read_trained(config.run, config.best)
     model, tokenizer, params, step = trained
     tokens = encode(tokenizer, text)
-    require_lossless(tokenizer, text, str(config.text))
-    banner(f"Scoring {config.text} at step {step} of {config.run}", model.precision)
+    require_lossless(tokenizer, text, name, "--split takes the run's own text as the run read it")
+    banner(f"Scoring {name} at step {step} of {config.run}", model.precision)
     scorer = Scorer(model, tokenizer)
     print_score("text", scorer.score(params, tokens))
     if config.per_token:
@@ -71,6 +82,16 @@ def main(config: Config) -> None:
     for figure in extra_scores(config, config.run, trained, tokens):
         print_score(figure.name, figure.score)
         console.print(f"    {figure.rule}")
+
+
+def _own(config: Config) -> tuple[str, Text]:
+    """The part of the run's own text, as it was read there: a corpus may strip what its files have around lines."""
+    assert config.split
+    kept = read_run(config.run, "best" if config.best else "last")
+    corpus = load(kept.config.corpus, config.data_dir or kept.config.data_dir)
+    if corpus.sha256 != kept.corpus_sha256:
+        raise InputError(f"{corpus.name} is not the text that the run in {config.run} had: restore it, or give --text")
+    return f"the {config.split} text of {corpus.name}", getattr(corpus, config.split)
 
 
 def write_surprisal(path: Path, tokenizer: Tokenizer, ids: np.ndarray, nats: np.ndarray) -> None:

@@ -60,10 +60,10 @@ class Scorer:
             yield n, np.asarray(nats)
 
 
-def require_lossless(tokenizer: Tokenizer, text: Text, name: str) -> None:
+def require_lossless(tokenizer: Tokenizer, text: Text, name: str, advice: str = "use word or char") -> None:
     """Raises InputError where a closed vocabulary cannot write the text: its bits would not be of that text."""
     if tokenizer.kind != ClosedWordTokenizer.kind:
         return  # every other tokenizer writes every text
     whole = text.read()
     if tokenizer.decode(tokenizer.encode(whole)) != whole:
-        raise InputError(f"{name} has words or spaces outside the closed vocabulary: use word or char")
+        raise InputError(f"{name} has words or spaces outside the closed vocabulary: {advice}")

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,13 @@ def test_the_command_of_a_configuration_asks_for_it_again(monkeypatch):
     monkeypatch.setattr(sys, "argv", shlex.split(command_of(config))[2:])
     assert read_command_line(Config, "", None) == config
     assert "--chars" not in command_of(config)
+
+
+def test_the_command_of_a_recipe_asks_for_it_again(monkeypatch):
+    told = command_of(replace(recipe("zaremba_small"), resume=Path("runs/here")))
+    assert "--resume" not in told
+    monkeypatch.setattr(sys, "argv", shlex.split(told)[2:])
+    assert read_command_line(run_config.Config, "") == recipe("zaremba_small")
 
 
 def read(monkeypatch, *words):

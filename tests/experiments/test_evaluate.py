@@ -1,4 +1,5 @@
 import gc
+import json
 import re
 import sys
 
@@ -40,10 +41,32 @@ def figures(made, capsys):
 
     def figures(**flags):
         capsys.readouterr()
-        evaluate.main(Config(text=made / "other.txt", run=made / "run", **flags))
+        evaluate.main(Config(**{"text": made / "other.txt", "run": made / "run", **flags}))
         return [(name, float(bits), rule) for name, bits, rule in LINE.findall(capsys.readouterr().out)]
 
     return figures
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_split_of_the_runs_own_text_has_the_figure_of_its_results(made, figures, split):
+    said = json.loads((made / "run" / "results.json").read_text())["scores"][split]["bits_per_char"]
+    ((name, bits, _),) = figures(text=None, split=split)
+    assert (name, bits) == ("text", pytest.approx(said, abs=5e-5))
+
+
+@pytest.mark.parametrize("changes", [{"text": None}, {"split": "test"}])
+def test_there_is_one_text_to_score(figures, changes):
+    with pytest.raises(InputError, match="give either --text FILE or --split"):
+        figures(**changes)
+
+
+def test_a_split_of_another_text_is_refused(made, figures):
+    mine = made / "mine.txt"
+    before = mine.read_text()
+    mine.write_text(before[::-1])
+    with pytest.raises(InputError, match=r"is not the text that the run in .* had: restore it"):
+        figures(text=None, split="test")
+    mine.write_text(before)
 
 
 def test_the_plain_figure_comes_first_and_is_what_it_is_alone(figures):

@@ -32,9 +32,9 @@ DIRECT = {"input_mode": "direct"}
         ({"cell": "gru", "zoneout_cell": 0.1}, "use --zoneout-hidden"),
         (
             {"cell": "gru", "forget_bias": 1.0},
-            "--forget-bias is a finite number, for --cell lstm and capped_lstm alone",
+            "--forget-bias is finite, for --cell lstm and capped_lstm alone: else give --forget-bias None",
         ),
-        ({"forget_bias": float("inf")}, "--forget-bias is a finite number"),
+        ({"forget_bias": float("inf")}, "--forget-bias is finite"),
         ({"cutoffs": (5,), "samples": 3, **WORDS}, "--cutoffs and --samples are different softmaxes"),
         ({"cutoffs": (5, 5), **WORDS}, "a list of ids that rises"),
         ({"cutoffs": (5,)}, "--cutoffs needs ids in the order of their frequency"),
@@ -45,7 +45,7 @@ DIRECT = {"input_mode": "direct"}
         ({"vectors": Path("v.vec")}, "--vectors needs an embedding of words"),
         ({"vectors": Path("v.vec"), "init_from": Path("run"), **WORDS}, "use one of them"),
         ({"freeze_vectors": True, **WORDS}, "--freeze-vectors needs --vectors FILE"),
-        ({"freeze_vectors": True, "vectors": Path("v"), "average_after": 1, **WORDS}, "leave --average-after out"),
+        ({"freeze_vectors": True, "vectors": Path("v"), "average_after": 1, **WORDS}, "give --average-after 0"),
         ({"random_length": True, "steps": 10**9}, "plans at most 10,000,000 steps"),
         ({"dropout": float("nan")}, "--dropout is nan"),
         ({"activation": float("inf")}, "--activation is inf"),
@@ -79,7 +79,7 @@ def test_cutoffs_lie_within_the_vocabulary():
 
 
 def test_a_recipe_with_another_cell_says_which_of_its_values_has_to_go():
-    with pytest.raises(InputError, match="else it is None"):
+    with pytest.raises(InputError, match="else give --forget-bias None"):
         check(replace(recipe("awd_ptb"), cell="cifg"))
     check(replace(recipe("awd_ptb"), cell="cifg", forget_bias=None))
     with pytest.raises(InputError, match="else they are 5 and None"):

@@ -57,6 +57,10 @@ def test_a_run_stopped_and_resumed_is_bitwise_the_unbroken_one(tmp_path, text, m
     monkeypatch.undo()
     main(Config(resume=tmp_path / "broken"))
     assert fingerprint(tmp_path / "broken") == fingerprint(tmp_path / "whole")
+    told = json.loads((tmp_path / "broken" / "results.json").read_text())["command"]
+    assert "--resume" not in told
+    assert f"--tokenizer {kind}" in told or kind == "char"
+    assert f"--out {tmp_path / 'broken'}" in told
 
 
 def interrupt(monkeypatch, at, number):
@@ -116,9 +120,10 @@ def events_of(file):
 
 
 def test_resuming_a_finished_run_changes_nothing(finished):
-    before = fingerprint(finished)
+    before, results = fingerprint(finished), (finished / "results.json").read_bytes()
     main(Config(resume=finished))
     assert fingerprint(finished) == before
+    assert (finished / "results.json").read_bytes() == results
 
 
 def test_resuming_refuses_another_text_and_other_flags(finished, text):
