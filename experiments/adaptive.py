@@ -39,6 +39,7 @@ from experiments.shell import progress, require_positive
 STATISTICS_STREAMS = 100
 """The batch of the gradient statistics, as in the authors' code."""
 READ_AT_ONCE = 128
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,8 @@ def check(extras: Extras) -> None:
         flag = flag_of(field.name)
         if getattr(extras, of) is None and value != field.default:
             raise InputError(f"{flag} needs --{of}")
-        if value is not None and not 0 <= value < math.inf:
-            raise InputError(f"{flag} is {value} and must be 0 or more, and finite")
+        if value is not None and not 0 <= value <= LARGEST:
+            raise InputError(f"{flag} is {value} and must be 0 or more, and finite in float32")
     require_positive(dynamic_length=extras.dynamic_length, **({} if extras.cache is None else {"cache": extras.cache}))
     if extras.dynamic_decay > 1:
         raise InputError(f"--dynamic-decay is {extras.dynamic_decay} and must be at most 1")
@@ -94,8 +95,9 @@ def extra_scores(extras: Extras, run: Path, trained: Trained, tokens: Tokens) ->
         score = dynamic_score(extras, run, trained, tokens, length)
         yield Figure(f"dynamic evaluation, {'RMS' if extras.dynamic_rms else 'SGD'}", rule, score)
     if extras.cache is not None:
-        rule = f"window of {extras.cache} tokens, theta {extras.cache_theta:g}, lambda {extras.cache_lambda:g}"
-        yield Figure("continuous cache", rule, cached_score(extras, trained, tokens))
+        window = min(extras.cache, len(tokens.ids))
+        rule = f"window of {window} tokens, theta {extras.cache_theta:g}, lambda {extras.cache_lambda:g}"
+        yield Figure("continuous cache", rule, cached_score(extras, trained, tokens, window))
 
 
 def dynamic_score(extras: Extras, run: Path, trained: Trained, tokens: Tokens, length: int) -> Score:
@@ -108,12 +110,11 @@ def dynamic_score(extras: Extras, run: Path, trained: Trained, tokens: Tokens, l
     return _score(step, state, tokens, tokenizer.start_id, length, "--dynamic")
 
 
-def cached_score(extras: Extras, trained: Trained, tokens: Tokens) -> Score:
+def cached_score(extras: Extras, trained: Trained, tokens: Tokens, window: int) -> Score:
     """The whole text, by a model that has a cache."""
     model, tokenizer, params, _ = trained
-    assert extras.cache is not None
     step = make_cached_step(partial(read, model), extras.cache_theta, extras.cache_lambda)
-    cache = init_cache(min(extras.cache, len(tokens.ids)), 1, model.layer_sizes[-1])
+    cache = init_cache(window, 1, model.layer_sizes[-1])
     state = CachedState(params, init_state(model, 1), cache)
     return _score(step, state, tokens, tokenizer.start_id, READ_AT_ONCE, "--cache-theta")
 

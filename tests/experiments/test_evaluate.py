@@ -133,6 +133,7 @@ BAD = {
     "--dynamic-rms": "--dynamic-rms needs --dynamic",
     "--cache=0": "--cache is 0 and must be above zero and finite",
     "--cache=-5": "--cache is -5 and must be 0 or more, and finite",
+    "--cache=9 --cache-theta=1e300": "--cache-theta is 1e+300 and must be 0 or more, and finite in float32",
     "--cache=9 --cache-theta=nan": "--cache-theta is nan and must be 0 or more, and finite",
     "--cache=9 --cache-lambda=1": "--cache-lambda is 1.0 and must be below 1",
     "--cache-lambda=0.2": "--cache-lambda needs --cache",
