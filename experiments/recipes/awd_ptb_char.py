@@ -1,6 +1,7 @@
 """Penn Treebank by characters, AWD-LSTM: Merity et al. (2018), An Analysis of Neural Language Modeling, section 4.
 
-Hardware: one GPU. Published: 1.175 bits per character on test. Obtained: not run.
+Hardware: one GPU. Published: 1.175 bits per character on test. Obtained: its first pass alone, in bfloat16, 46 minutes
+on a CPU core beside other work: 2.294 on validation.
 
 The length of each window is drawn, as in the authors' code, 146 characters on average: all passes that are counted
 here, in `steps` and `decay_at`, are passes on average.
