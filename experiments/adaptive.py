@@ -23,7 +23,6 @@ from charrnn_jax.dynamic_evaluation import (
     root_mean_square,
 )
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.corpora import load
 from charrnn_jax.metrics import Score
 from charrnn_jax.model import LanguageModel, init_state
 from charrnn_jax.model import score as nats_of
@@ -33,7 +32,7 @@ from charrnn_jax.text.tokens import Tokens
 from charrnn_jax.types import Params
 from experiments.command_line import flag_of
 from experiments.encoded import tokens_of
-from experiments.run_folder import Trained, read_run
+from experiments.run_folder import Trained, read_run, text_of
 from experiments.shell import progress, require_positive
 
 STATISTICS_STREAMS = 100
@@ -137,11 +136,7 @@ def _score(step: Callable, state: Any, tokens: Tokens, start_id: int, length: in
 def training_tokens(run: Path) -> Tokens:
     """The text that the run was trained on. Raises InputError where it is another one now."""
     kept = read_run(run)
-    config = kept.config
-    corpus = load(config.corpus, config.data_dir)
-    if corpus.sha256 != kept.corpus_sha256:
-        raise InputError(f"{config.corpus} is not the text that the run was trained on: restore it")
-    return tokens_of(corpus, "train", kept.tokenizer, config.store_dir)
+    return tokens_of(text_of(kept), "train", kept.tokenizer, kept.config.store_dir)
 
 
 def gradient_rms(model: LanguageModel, params: Params, tokens: Tokens, start_id: int, length: int) -> Params:

@@ -7,8 +7,8 @@
 
 Prints bits per character of the raw text and perplexities. With --per-token it also writes a line for each token:
 the token in JSON, and its surprisal in bits. Hardware: any. Time: five seconds and, on two CPU cores, about one more
-for each half million characters of a small model. Expected: with `--split test`, what the run's
-results.json says.
+for each half million characters of a small model. Expected: with `--split test`, what the
+run's results.json says.
 
 --dynamic and --cache print one more figure each, behind the plain one: of a model that goes on learning from the text
 (`charrnn_jax.dynamic_evaluation`), and of one that looks up what followed similar hidden states
@@ -25,14 +25,13 @@ from typing import Literal
 import numpy as np
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.io.corpora import load
 from charrnn_jax.io.text_file import open_text
 from charrnn_jax.text.texts import Text
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
 from experiments.adaptive import Extras, check, extra_scores
-from experiments.run_folder import read_run, read_trained
+from experiments.run_folder import read_run, read_trained, text_of
 from experiments.scorer import Scorer, require_lossless
 from experiments.shell import banner, console, print_score, run
 
@@ -87,10 +86,7 @@ def main(config: Config) -> None:
 def _own(config: Config) -> tuple[str, Text]:
     """The part of the run's own text, as it was read there: a corpus may strip what its files have around lines."""
     assert config.split
-    kept = read_run(config.run, "best" if config.best else "last")
-    corpus = load(kept.config.corpus, config.data_dir or kept.config.data_dir)
-    if corpus.sha256 != kept.corpus_sha256:
-        raise InputError(f"{corpus.name} is not the text that the run in {config.run} had: restore it, or give --text")
+    corpus = text_of(read_run(config.run, "best" if config.best else "last"), config.data_dir)
     return f"the {config.split} text of {corpus.name}", getattr(corpus, config.split)
 
 

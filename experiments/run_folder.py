@@ -11,6 +11,8 @@ from filelock import FileLock, Timeout
 
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.checkpoints import MANIFEST, Found, Which, find, load
+from charrnn_jax.io.corpora import Corpus
+from charrnn_jax.io.corpora import load as load_corpus
 from charrnn_jax.model import LanguageModel
 from charrnn_jax.optimisers import mean_or_last
 from charrnn_jax.text.tokenizer import Tokenizer, from_json, to_json
@@ -95,6 +97,14 @@ def read_trained(folder: Path, best: bool) -> Trained:
     """The model of the last checkpoint of a run, or of the best."""
     kept = read_run(folder, "best" if best else "last")
     return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_params(kept), kept.found.step)
+
+
+def text_of(kept: Kept, data_dir: Path | None = None) -> Corpus:
+    """The text that the run was trained on. Raises InputError where it is another one now."""
+    corpus = load_corpus(kept.config.corpus, data_dir or kept.config.data_dir)
+    if corpus.sha256 != kept.corpus_sha256:
+        raise InputError(f"{kept.config.corpus} is not the text that the run was trained on: restore it")
+    return corpus
 
 
 def require_run(folder: Path) -> None:
