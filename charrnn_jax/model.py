@@ -39,9 +39,10 @@ class LanguageModel(nn.Module):
     the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise. `precision` is
     that of the operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has
     an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one
-    step. `initial` has other initial values than those that the parts draw of their own. `padded` takes windows that
-    end before their array does (`padding`). With `shards` above 1 it is the model as one of so many devices has it
-    (`sharded_vocabulary`), inside `shard_map`.
+    step. `calls` is how often a loop calls the model with the same parameters (`folds`). `initial` has other initial
+    values than those that the parts draw of their own. `padded` takes windows that end before their array does
+    (`padding`). With `shards` above 1 it is the model as one of so many devices has it (`sharded_vocabulary`), inside
+    `shard_map`.
     """
 
     vocab_size: int
@@ -55,6 +56,7 @@ class LanguageModel(nn.Module):
     rates: Rates = Rates()
     precision: Precision = "float32"
     cudnn: bool = False
+    calls: int = 1
     initial: Initial = Initial()
     gating: Gating = Gating()
     softmax: Softmax = Softmax()
@@ -186,10 +188,11 @@ class LanguageModel(nn.Module):
         """Whether the input projection is that of the table's rows: nothing in between, and fewer rows than tokens.
 
         `x W + b` of every row, looked up, equals the rows looked up, times W, plus b: the embedding is folded into the
-        projection, at the cost of V products instead of one for each token.
+        projection, at the cost of V products instead of one for each token. In a loop of `calls` they are the same in
+        each, and XLA takes them out of it.
         """
         nothing_between = self.input_mode == "lookup" and self.dropouts[0] == 0.0 and not self._runs_on_cudnn(T)
-        return nothing_between and self.recurrence.projects and self.vocab_size < T * B
+        return nothing_between and self.recurrence.projects and self.vocab_size < T * B * self.calls
 
     def _runs_on_cudnn(self, T: int) -> bool:
         inside = self.padded or any((self.rates.zoneout_hidden, self.rates.zoneout_cell, self.rates.state_dropout))
@@ -234,10 +237,13 @@ def penalised_score(
 
 
 def step(
-    model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...]
+    model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...], calls: int = 1
 ) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
-    """The state after the last id and the logits after each, as a function of the parameters: what sampling scans."""
-    applied: Any = model.apply({"params": params}, ids, state, method="step")
+    """The state after the last id and the logits after each, as a function of the parameters: what sampling scans.
+
+    `calls` is how often the loop around it runs it (`LanguageModel.folds`).
+    """
+    applied: Any = model.clone(calls=calls).apply({"params": params}, ids, state, method="step")
     return applied
 
 

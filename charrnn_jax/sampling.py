@@ -4,6 +4,7 @@ A filter maps log-probabilities to log-probabilities, `-inf` for what must not b
 temperature, top-k, top-p, min-p, each on what the one before left.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
@@ -14,7 +15,7 @@ from charrnn_jax.cells import State
 from charrnn_jax.types import Array, Float, Ids, Int, Params
 
 Step: TypeAlias = Callable[..., tuple[tuple[State, ...], Float[Array, "T B V"]]]
-"""`step(params, ids, state) -> (state, logits)`, the model over `[T, B]` ids."""
+"""`step(params, ids, state, calls=1) -> (state, logits)`, the model over `[T, B]` ids, once of so many times."""
 
 
 class Filters(NamedTuple):
@@ -62,7 +63,32 @@ def draw(key: Array, logits: Float[Array, "B V"], filters: Filters) -> Int[Array
         logits = keep_top_p(logits, filters.top_p)
     if filters.min_p > 0.0:
         logits = keep_min_p(logits, filters.min_p)
-    return jax.random.categorical(key, logits)
+    return categorical(key, logits)
+
+
+def categorical(key: Array, logits: Float[Array, "B V"]) -> Int[Array, "B"]:
+    """One token for each row, with the probability that the softmax of its logits gives it.
+
+    The tokens lie in √V blocks of √V: a block is drawn by the sum of its weights, then one of its tokens. That takes
+    two random numbers a row, where the largest of logits with Gumbel noise (`jax.random.categorical`) takes V.
+    """
+    B, V = logits.shape
+    side = math.isqrt(V - 1) + 1
+    weights = jnp.exp(logits - logits.max(axis=1, keepdims=True))
+    blocks = jnp.pad(weights, ((0, 0), (0, side * side - V))).reshape(B, side, side)
+    of_block, of_token = jax.random.uniform(key, (2, B), logits.dtype)
+    block = inverse_cdf(of_block, blocks.sum(axis=2))
+    chosen = jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]
+    return side * block + inverse_cdf(of_token, chosen)
+
+
+def inverse_cdf(u: Float[Array, "B"], weights: Float[Array, "B N"]) -> Int[Array, "B"]:
+    """The first index up to which the weights of a row sum to more than u of their total, for u in [0, 1).
+
+    Never one whose weight is zero.
+    """
+    sums = jnp.where(weights > 0, jnp.cumsum(weights, axis=1), 0)  # in a rounded sum a zero may tip the scales
+    return jnp.argmax(sums > (u * sums.max(axis=1))[:, None], axis=1)
 
 
 def generate(
@@ -80,7 +106,7 @@ def generate(
     def next_token(carry, t: Int[Array, ""]):
         state, logits = carry
         ids = draw(jax.random.fold_in(key, t), logits, filters)
-        state, after = step(params, ids[None, :], state)
+        state, after = step(params, ids[None, :], state, calls=length)
         return (state, after[0]), ids
 
     _, ids = jax.lax.scan(next_token, (state, logits[-1]), jnp.arange(length))

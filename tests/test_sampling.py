@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from charrnn_jax.model import LanguageModel, init_params, init_state, step
-from charrnn_jax.sampling import Filters, draw, generate, keep_min_p, keep_top_k, keep_top_p
+from charrnn_jax.sampling import Filters, categorical, draw, generate, inverse_cdf, keep_min_p, keep_top_k, keep_top_p
 
 LOGITS = jnp.log(jnp.array([[0.1, 0.5, 0.15, 0.25]]))
 
@@ -60,3 +62,40 @@ def test_equal_keys_write_equal_texts():
 
     np.testing.assert_array_equal(write(0), write(0))
     assert (write(0) != write(1)).any()
+
+
+def test_two_levels_follow_the_distribution_of_many_tokens():
+    logits = 3 * jax.random.normal(jax.random.key(1), (1, 30))
+    drawn = draw(jax.random.key(0), jnp.repeat(logits, 50_000, axis=0), Filters())
+    share = np.bincount(np.asarray(drawn), minlength=30) / 50_000
+    np.testing.assert_allclose(share, jax.nn.softmax(logits[0]), atol=0.01)
+
+
+@pytest.mark.parametrize("V", [1, 2, 9, 10, 97])
+def test_the_only_possible_token_is_drawn(V):
+    logits = jnp.where(jnp.eye(V, dtype=bool), 0.0, -jnp.inf)
+    np.testing.assert_array_equal(categorical(jax.random.key(V), logits), np.arange(V))
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20).filter(any), st.integers(0, 999))
+def test_inverse_cdf_is_the_index_of_the_sum_that_exceeds_it(weights, thousandths):
+    u = np.float32(thousandths / 1000)
+    sums = np.cumsum(weights)
+    expected = np.searchsorted(sums, u * np.float32(sums[-1]), side="right")
+    assert inverse_cdf(jnp.array([u]), jnp.array([weights], jnp.float32))[0] == expected
+
+
+def test_a_loop_looks_up_the_projected_table_and_projects_nothing():
+    model = LanguageModel(11, 6, 8)
+    params, prompt = init_params(model, jax.random.key(0)), jnp.zeros((1, 3), jnp.int32)
+    arguments = params, init_state(model, 3), prompt, jax.random.key(0)
+
+    def compiled(step_of):
+        write = partial(generate, step_of, length=20, filters=Filters(temperature=0.0))
+        return jax.jit(write).lower(*arguments).compile()
+
+    folded = compiled(partial(step, model))
+    plain = compiled(lambda params, ids, state, calls=1: step(model, params, ids, state, calls=min(calls, 1)))
+    np.testing.assert_array_equal(folded(*arguments), plain(*arguments))
+    in_loop = [next(line for line in c.as_text().splitlines() if " while(" in line) for c in (folded, plain)]
+    assert ["f32[6,32]" in carried for carried in in_loop] == [False, True]
