@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -32,7 +31,7 @@ from charrnn_jax.text.tokens import Tokens
 from charrnn_jax.types import Params
 from experiments.command_line import flag_of
 from experiments.encoded import tokens_of
-from experiments.run_folder import Trained, read_run, text_of
+from experiments.run_folder import Kept, Trained, text_of
 from experiments.shell import progress, require_positive
 
 STATISTICS_STREAMS = 100
@@ -86,12 +85,12 @@ def check(extras: Extras) -> None:
         raise InputError(f"--cache-lambda is {extras.cache_lambda} and must be below 1")
 
 
-def extra_scores(extras: Extras, run: Path, trained: Trained, tokens: Tokens) -> Iterator[Figure]:
-    """Each figure that was asked for; `run` is where the model comes from."""
+def extra_scores(extras: Extras, trained: Trained, tokens: Tokens) -> Iterator[Figure]:
+    """Each figure that was asked for."""
     if extras.dynamic is not None:
         length = min(extras.dynamic_length, len(tokens.ids))
         rule = f"rate {extras.dynamic:g}, decay {extras.dynamic_decay:g}, segments of {length} tokens"
-        score = dynamic_score(extras, run, trained, tokens, length)
+        score = dynamic_score(extras, trained, tokens, length)
         yield Figure(f"dynamic evaluation, {'RMS' if extras.dynamic_rms else 'SGD'}", rule, score)
     if extras.cache is not None:
         window = min(extras.cache, len(tokens.ids))
@@ -99,11 +98,11 @@ def extra_scores(extras: Extras, run: Path, trained: Trained, tokens: Tokens) ->
         yield Figure("continuous cache", rule, cached_score(extras, trained, tokens, window))
 
 
-def dynamic_score(extras: Extras, run: Path, trained: Trained, tokens: Tokens, length: int) -> Score:
+def dynamic_score(extras: Extras, trained: Trained, tokens: Tokens, length: int) -> Score:
     """The whole text, by a model that learns from each segment once it is scored."""
-    model, tokenizer, params, _ = trained
+    model, tokenizer, params, kept = trained
     assert extras.dynamic is not None
-    rms = gradient_rms(model, params, training_tokens(run), tokenizer.start_id, length) if extras.dynamic_rms else None
+    rms = gradient_rms(model, params, training_tokens(kept), tokenizer.start_id, length) if extras.dynamic_rms else None
     step = make_dynamic_step(partial(nats_of, model), extras.dynamic, extras.dynamic_decay)
     state = init_dynamic(params, init_state(model, 1), rms)
     return _score(step, state, tokens, tokenizer.start_id, length, "--dynamic")
@@ -133,10 +132,9 @@ def _score(step: Callable, state: Any, tokens: Tokens, start_id: int, length: in
     return Score(total, len(tokens.ids), tokens.words, tokens.chars)
 
 
-def training_tokens(run: Path) -> Tokens:
+def training_tokens(kept: Kept) -> Tokens:
     """The text that the run was trained on. Raises InputError where it is another one now."""
-    kept = read_run(run)
-    return tokens_of(text_of(kept), "train", kept.tokenizer, kept.config.store_dir)
+    return tokens_of(text_of(kept.config, kept.corpus_sha256), "train", kept.tokenizer, kept.config.store_dir)
 
 
 def gradient_rms(model: LanguageModel, params: Params, tokens: Tokens, start_id: int, length: int) -> Params:

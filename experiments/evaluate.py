@@ -31,7 +31,7 @@ from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.text.tokens import encode
 from experiments import process
 from experiments.adaptive import Extras, check, extra_scores
-from experiments.run_folder import read_run, read_trained, text_of
+from experiments.run_folder import Kept, read_trained, text_of
 from experiments.scorer import Scorer, require_lossless
 from experiments.shell import banner, console, print_score, run
 
@@ -65,12 +65,12 @@ def main(config: Config) -> None:
         raise InputError(f"{config.text} is no file: give the path of a text")
     if config.per_token and not config.per_token.parent.is_dir():
         raise InputError(f"{config.per_token.parent} is no folder: make it, or choose another --per-token")
-    name, text = (str(config.text), open_text(config.text)) if config.text else _own(config)
-    trained = read_trained(config.run, config.best)
-    model, tokenizer, params, step = trained
+    trained = read_trained(config.run, config.best, config.data_dir)
+    model, tokenizer, params, kept = trained
+    name, text = _text(config, kept)
     tokens = encode(tokenizer, text)
     require_lossless(tokenizer, text, name, "--split takes the run's own text as the run read it")
-    banner(f"Scoring {name} at step {step} of {config.run}", model.precision)
+    banner(f"Scoring {name} at step {kept.found.step} of {config.run}", model.precision)
     scorer = Scorer(model, tokenizer)
     print_score("text", scorer.score(params, tokens))
     if config.per_token:
@@ -78,15 +78,19 @@ def main(config: Config) -> None:
         write_surprisal(part, tokenizer, tokens.ids, scorer.surprisal(params, tokens))
         part.replace(config.per_token)
         console.print(f"\nwrote {config.per_token}\n", soft_wrap=True)
-    for figure in extra_scores(config, config.run, trained, tokens):
+    for figure in extra_scores(config, trained, tokens):
         print_score(figure.name, figure.score)
         console.print(f"    {figure.rule}")
 
 
-def _own(config: Config) -> tuple[str, Text]:
-    """The part of the run's own text, as it was read there: a corpus may strip what its files have around lines."""
+def _text(config: Config, kept: Kept) -> tuple[str, Text]:
+    """What is scored, with its name. A part of the run's own text comes as it was read there: a corpus may strip what
+    its files have around lines.
+    """
+    if config.text:
+        return str(config.text), open_text(config.text)
     assert config.split
-    corpus = text_of(read_run(config.run, "best" if config.best else "last"), config.data_dir)
+    corpus = text_of(kept.config, kept.corpus_sha256)
     return f"the {config.split} text of {corpus.name}", getattr(corpus, config.split)
 
 

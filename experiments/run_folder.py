@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,20 +91,21 @@ class Trained(NamedTuple):
     model: LanguageModel
     tokenizer: Tokenizer
     params: Params
-    step: int
+    kept: Kept
 
 
-def read_trained(folder: Path, best: bool) -> Trained:
-    """The model of the last checkpoint of a run, or of the best."""
+def read_trained(folder: Path, best: bool, data_dir: Path | None = None) -> Trained:
+    """The model of the last checkpoint of a run, or of the best; `data_dir` is where its text is now, if it moved."""
     kept = read_run(folder, "best" if best else "last")
-    return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_params(kept), kept.found.step)
+    kept = kept._replace(config=replace(kept.config, data_dir=data_dir or kept.config.data_dir))
+    return Trained(model_of(kept.config, kept.tokenizer), kept.tokenizer, load_params(kept), kept)
 
 
-def text_of(kept: Kept, data_dir: Path | None = None) -> Corpus:
-    """The text that the run was trained on. Raises InputError where it is another one now."""
-    corpus = load_corpus(kept.config.corpus, data_dir or kept.config.data_dir)
-    if corpus.sha256 != kept.corpus_sha256:
-        raise InputError(f"{kept.config.corpus} is not the text that the run was trained on: restore it")
+def text_of(config: Config, sha256: str) -> Corpus:
+    """The text that a run was trained on. Raises InputError where it is another one now."""
+    corpus = load_corpus(config.corpus, config.data_dir)
+    if corpus.sha256 != sha256:
+        raise InputError(f"{config.corpus} is not the text that the run was trained on: restore it")
     return corpus
 
 

@@ -36,7 +36,7 @@ from experiments.processes import check as check_processes
 from experiments.recipes import recipe, table_of_recipes
 from experiments.run_check import check, check_vocabulary
 from experiments.run_config import Config, model_of, plan_of, schedule_of
-from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run
+from experiments.run_folder import Kept, load_params, load_state, locked, open_journal, read_run, require_run, text_of
 from experiments.scorer import require_lossless
 from experiments.shell import banner, console, open_out, print_score, print_whatever_the_terminal, refuse_used, run
 from experiments.watch import watching
@@ -119,11 +119,8 @@ def resumed(given: Config) -> Run:
     check(config)
     if kept is None:
         return fresh(config)
-    corpus = load(config.corpus, config.data_dir)
-    sha256 = corpus.sha256
-    if sha256 != kept.corpus_sha256:
-        raise InputError(f"{config.corpus} is not the text that the run in {config.out} began with: restore it")
-    return _prepared(config, corpus, sha256, kept.tokenizer, kept)
+    corpus = text_of(config, kept.corpus_sha256)
+    return _prepared(config, corpus, kept.corpus_sha256, kept.tokenizer, kept)
 
 
 def _prepared(config: Config, corpus: Corpus, sha256: str, tokenizer: Tokenizer, kept: Kept | None = None) -> Run:

@@ -89,7 +89,7 @@ def test_with_no_strength_the_extra_figures_are_the_plain_one(made):
     plain = Scorer(trained.model, trained.tokenizer).score(trained.params, tokens)
     trained = trained._replace(params=jax.device_put(trained.params))  # they are there for both figures
     nothing = Extras(dynamic=0.0, dynamic_decay=0.5, cache=10, cache_lambda=0.0)
-    figures = list(extra_scores(nothing, made / "run", trained, tokens))
+    figures = list(extra_scores(nothing, trained, tokens))
     assert len(figures) == 2
     for figure in figures:
         assert figure.score == plain._replace(nats=pytest.approx(plain.nats, rel=1e-4))
@@ -160,5 +160,5 @@ def test_the_whole_text_is_read_as_one_stream(made):
     tokens = encode(trained.tokenizer, open_text(made / "other.txt"))
     half = tokens._replace(ids=tokens.ids[:660])
     extras = Extras(dynamic=1.0)
-    whole, part = (dynamic_score(extras, made / "run", trained, some, 20).nats for some in (tokens, half))
+    whole, part = (dynamic_score(extras, trained, some, 20).nats for some in (tokens, half))
     assert whole - part < 0.9 * part
