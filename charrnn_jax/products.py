@@ -13,12 +13,13 @@ from charrnn_jax.types import Array, Float
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 """What the operands of a product are rounded to; `float32` takes them as they are. Sums are never rounded."""
 
-WORTH_A_TURN: dict[Precision, int] = {"float32": 12, "bfloat16": 8}
+WORTH_A_TURN: dict[Precision, int] = {"float32": 6, "bfloat16": 8}
 """From so many numbers in W for each of x and of x W on, a CPU multiplies faster with W as the first operand.
 
-`(calls - 1) K M / (calls · rows · (K + M))`; on two virtual cores of a Xeon (family 6, model 207), over 64 steps, an
-LSTM's step in float32 was 0.85 times as fast at 3 of them (128 units, 32 rows), 0.96 at 6, 0.99 at 11 and 1.10 at 13;
-in bfloat16 1.07 at 10. Other CPUs were not measured.
+`(calls - 1) K M / (calls · rows · (K + M))`; on two virtual cores of Xeons with AMX (family 6, models 167 and 207),
+over 64 steps, an LSTM's step in float32 was 0.93 times as fast at 3 of them (128 units, 32 rows), 1.03 at 6 (256 units)
+and 1.10 at 13 (512), a GRU's of 512 units 1.14 at 12; in bfloat16 an LSTM's 0.99 at 6 and 1.07 at 10. Other CPUs were
+not measured.
 """
 
 Multiplier: TypeAlias = Callable[[Float[Array, "N K"]], Float[Array, "N M"]]
@@ -69,7 +70,7 @@ def _multiplier(W: Array, axis: int, rows: int, calls: int, precision: Precision
     first = W if axis else transposed(W)
 
     def turned(x: Array) -> Array:
-        return jax.lax.optimization_barrier(_dot(first, x, 1, precision)).T  # without it XLA turns the operands back
+        return transposed(jax.lax.optimization_barrier(_dot(first, x, 1, precision)))  # or XLA turns the operands back
 
     multiply: Any = partial(jax.lax.platform_dependent, cpu=turned, default=lambda x: _dot(x, W, axis, precision))
     return multiply
