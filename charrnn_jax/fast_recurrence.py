@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from charrnn_jax.backward import Held, gradient_of_weights, joined, parted
 from charrnn_jax.cells import Cell, State
-from charrnn_jax.linearised import Factors, linearise
+from charrnn_jax.linearised import Blocks, Factors, linearise
 from charrnn_jax.products import Precision, multiplier, multiplier_with_transposed
 from charrnn_jax.recurrence import Layer, biased, masked, mixed
 from charrnn_jax.types import Array, Float
@@ -65,7 +65,7 @@ def _forward(cell: Cell, precision: Precision, R: Array, b_R: Array | None, u: A
         r = biased(times_R(masked(mask, state.h)), b_R)
         after, factors = step_of(_row(buffer, t), r, state)
         state = mixed(keep, state, after)
-        return (state, _set_row(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
+        return (state, _set_blocks(buffer, t, factors.of_u)), (state.h, factors._replace(of_u=None))
 
     (last, of_u), (h, factors) = jax.lax.scan(step, (state, u), (_steps(u), keep))
     return (last, h), (R, b_R, state.h, h, factors._replace(of_u=of_u), held)
@@ -80,9 +80,9 @@ def _backward(cell: Cell, precision: Precision, remembered, cotangents: tuple[St
         (d_state, buffer), (t, dh, factors, keep) = carry, x
         d_state = d_state._replace(h=d_state.h + dh)
         kept, d_after = parted(keep, d_state)
-        du, dr, before = pull_back(factors._replace(of_u=_row(buffer, t)), d_after)
+        du, dr, before = pull_back(factors._replace(of_u=_blocks(_row(buffer, t), cell.gates)), d_after)
         before = joined(kept, before, masked(mask, times_R_T(du if dr is None else dr)))
-        return (before, _set_row(buffer, t, du)), dr
+        return (before, _set_blocks(buffer, t, (du,))), dr
 
     d_last, dh = cotangents
     xs = _steps(h), dh, factors._replace(of_u=None), keep
@@ -100,8 +100,18 @@ def _row(buffer: Array, t: Array) -> Array:
     return jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False, allow_negative_indices=False)
 
 
-def _set_row(buffer: Array, t: Array, row: Array) -> Array:
-    return jax.lax.dynamic_update_index_in_dim(buffer, row, t, axis=0, allow_negative_indices=False)
+def _blocks(row: Array, gates: int) -> Blocks:
+    return tuple(jnp.split(row, gates, axis=-1))
+
+
+def _set_blocks(buffer: Array, t: Array, blocks: Blocks) -> Array:
+    """With row t made of these blocks, side by side: XLA writes each where it belongs, as it works it out."""
+    column = 0
+    for block in blocks:
+        place = t, jnp.int32(0), jnp.int32(column)
+        buffer = jax.lax.dynamic_update_slice(buffer, block[None], place, allow_negative_indices=False)
+        column += block.shape[-1]
+    return buffer
 
 
 _scan.defvjp(_forward, _backward)

@@ -18,7 +18,10 @@ from charrnn_jax.cells import CELLS, Cell, HiddenState, LSTMState, State
 from charrnn_jax.types import Array, Float
 
 Factors: TypeAlias = Any
-"""What a step leaves for its derivative: a NamedTuple whose first field, `of_u`, is `[B, GH]` and takes u's place."""
+"""What a step leaves for its derivative: a NamedTuple whose first field, `of_u`, has for each block of u one `[B, H]`
+that takes its place."""
+Blocks: TypeAlias = tuple[Array, ...]
+"""As many as the cell has gates, each `[B, H]`."""
 
 
 class Linearised(NamedTuple):
@@ -34,25 +37,25 @@ class Linearised(NamedTuple):
 class ElmanFactors(NamedTuple):
     """The derivative of h' by the pre-activation."""
 
-    of_u: Array
+    of_u: Blocks
 
 
 def linearised_elman(u: Float[Array, "B H"], r: Float[Array, "B H"], state: HiddenState) -> tuple[HiddenState, Factors]:
     """`h' = tanh(a)`, so that `dh'/da = 1 - h'²`."""
     del state
     h = jnp.tanh(u + r)
-    return HiddenState(h), ElmanFactors(1 - h * h)
+    return HiddenState(h), ElmanFactors((1 - h * h,))
 
 
 def pull_back_elman(factors: ElmanFactors, d_state: HiddenState) -> tuple[Array, None, HiddenState]:
     """The state before has no way to the output but through r."""
-    return d_state.h * factors.of_u, None, HiddenState(jnp.zeros_like(d_state.h))
+    return d_state.h * factors.of_u[0], None, HiddenState(jnp.zeros_like(d_state.h))
 
 
 class GRUFactors(NamedTuple):
     """Derivatives of h' by the blocks of u; by r's third block and by h, each `[B, H]`."""
 
-    of_u: Array
+    of_u: Blocks
     n_r: Array
     h: Array
 
@@ -65,14 +68,14 @@ def linearised_gru(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: Hidd
     r_n = r[:, 2 * H :]
     n = jnp.tanh(u[:, 2 * H :] + reset * r_n)
     by_n = (1 - z) * (1 - n * n)
-    of_u = jnp.concatenate([by_n * r_n * reset * (1 - reset), (state.h - n) * z * (1 - z), by_n], axis=-1)
+    of_u = by_n * r_n * reset * (1 - reset), (state.h - n) * z * (1 - z), by_n
     return HiddenState(n + z * (state.h - n)), GRUFactors(of_u, n_r=by_n * reset, h=z)
 
 
 def pull_back_gru(factors: GRUFactors, d_state: HiddenState) -> tuple[Array, Array, HiddenState]:
     """u and r differ in the third block alone, where reset multiplies r."""
     d = d_state.h
-    by_reset, by_z, by_n = jnp.split(factors.of_u, 3, axis=-1)
+    by_reset, by_z, by_n = factors.of_u
     du = jnp.concatenate([d * by_reset, d * by_z, d * by_n], axis=-1)
     dr = jnp.concatenate([d * by_reset, d * by_z, d * factors.n_r], axis=-1)
     return du, dr, HiddenState(d * factors.h)
@@ -81,7 +84,7 @@ def pull_back_gru(factors: GRUFactors, d_state: HiddenState) -> tuple[Array, Arr
 class LSTMFactors(NamedTuple):
     """Derivatives of c' by each block but the last, of h' by o, the last; of c' by c and of h' by c', `[B, H]` both."""
 
-    of_u: Array
+    of_u: Blocks
     c: Array
     c_after: Array
 
@@ -95,9 +98,8 @@ def linearised_lstm(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LST
     g = tanh[:, 2]
     c = f * state.c + i * g
     tanh_c = jnp.tanh(c)
-    blocks = g * i * (1 - i), state.c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)
-    factors = LSTMFactors(jnp.concatenate(blocks, axis=-1), c=f, c_after=o * (1 - tanh_c * tanh_c))
-    return LSTMState(o * tanh_c, c), factors
+    of_u = g * i * (1 - i), state.c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)
+    return LSTMState(o * tanh_c, c), LSTMFactors(of_u, c=f, c_after=o * (1 - tanh_c * tanh_c))
 
 
 def linearised_cifg(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LSTMState) -> tuple[LSTMState, Factors]:
@@ -108,15 +110,14 @@ def linearised_cifg(u: Float[Array, "B GH"], r: Float[Array, "B GH"], state: LST
     f, g, o = 0.5 * tanh[:, 0] + 0.5, tanh[:, 1], 0.5 * tanh[:, 2] + 0.5
     c = g + f * (state.c - g)
     tanh_c = jnp.tanh(c)
-    blocks = (state.c - g) * f * (1 - f), (1 - f) * (1 - g * g), tanh_c * o * (1 - o)
-    factors = LSTMFactors(jnp.concatenate(blocks, axis=-1), c=f, c_after=o * (1 - tanh_c * tanh_c))
-    return LSTMState(o * tanh_c, c), factors
+    of_u = (state.c - g) * f * (1 - f), (1 - f) * (1 - g * g), tanh_c * o * (1 - o)
+    return LSTMState(o * tanh_c, c), LSTMFactors(of_u, c=f, c_after=o * (1 - tanh_c * tanh_c))
 
 
 def pull_back_lstm(factors: LSTMFactors, d_state: LSTMState) -> tuple[Array, None, LSTMState]:
     """Through the output into the memory cell, and from there into the gates."""
     dc = d_state.c + d_state.h * factors.c_after
-    *of_c, o = jnp.split(factors.of_u, factors.of_u.shape[-1] // dc.shape[-1], axis=-1)
+    *of_c, o = factors.of_u
     da = jnp.concatenate([*(dc * by for by in of_c), d_state.h * o], axis=-1)
     return da, None, LSTMState(jnp.zeros_like(dc), dc * factors.c)
 
@@ -140,8 +141,8 @@ def linearise(cell: Cell) -> Linearised:
 class JacobianFactors(NamedTuple):
     """The diagonal Jacobian of any cell, each entry a state: column k is the derivative by one `[B, H]` input."""
 
-    of_u: Array
-    """Of h' by u's blocks, side by side."""
+    of_u: Blocks
+    """Of h' by u's blocks."""
     by_u: tuple[tuple[Array, ...], ...]
     """Of the other fields of the state by u's blocks."""
     by_r: tuple[State, ...]
@@ -163,7 +164,7 @@ def _by_jacobian(cell: Cell) -> Linearised:
             for k in range(len(inputs))
         ]
         by_u, by_r, by_state = columns[:blocks], columns[blocks : 2 * blocks], columns[2 * blocks :]
-        of_u = jnp.concatenate([column[0] for column in by_u], axis=-1)
+        of_u = tuple(column[0] for column in by_u)
         rest = tuple(tuple(column[1:]) for column in by_u)
         return after, JacobianFactors(of_u, rest, tuple(by_r), tuple(by_state))
 
@@ -171,7 +172,7 @@ def _by_jacobian(cell: Cell) -> Linearised:
         def through(column: tuple[Array, ...]) -> Array:
             return jax.tree.reduce(jnp.add, [d * by for d, by in zip(d_state, column, strict=True)])
 
-        by_u = zip(jnp.split(factors.of_u, blocks, axis=-1), factors.by_u, strict=True)
+        by_u = zip(factors.of_u, factors.by_u, strict=True)
         du = jnp.concatenate([through((of_u, *rest)) for of_u, rest in by_u], axis=-1)
         dr = jnp.concatenate([through(column) for column in factors.by_r], axis=-1)
         return du, dr, type(d_state)(*(through(column) for column in factors.by_state))
