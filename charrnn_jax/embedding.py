@@ -11,6 +11,9 @@ from jax.core import Tracer
 from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Integer
 
+ROW_OF_EACH = jax.lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(), start_index_map=(0,))
+"""`[N, 1]` ids to `[N, 1, E]` rows. What XLA makes of `table[ids]` is the same, and copies the gradient of the rows."""
+
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
     """Raises ValueError naming the first id outside `[0, vocab_size)`, and its position."""
@@ -27,14 +30,19 @@ def _check_concrete(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) ->
         check_ids(np.asarray(ids), vocab_size)
 
 
+def _column(ids: Integer[Array | np.ndarray, "..."]) -> Integer[Array, "... 1"]:
+    """In a type that counts to V: 8 bits may not."""
+    ids = jnp.asarray(ids)
+    return (ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32))[..., None]
+
+
 def one_hot(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
     """Each id as a vector of zeros with a single one, `float32`.
 
     An id outside `[0, vocab_size)` raises ValueError; under `jit`, its vector is NaN.
     """
     _check_concrete(ids, vocab_size)
-    ids = jnp.asarray(ids)
-    column = (ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32))[..., None]  # 8 bits do not count to V
+    column = _column(ids)
     hot = column == jax.lax.broadcasted_iota(column.dtype, (*column.shape[:-1], vocab_size), column.ndim - 1)
     known = (column >= 0) & (column < vocab_size)
     return jnp.where(known, hot.astype(jnp.float32), jnp.nan)
@@ -55,8 +63,9 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.
     """
     _check_concrete(ids, table.shape[0])
-    rows = table.at[jnp.asarray(ids)]
-    return rows.get(mode="fill", fill_value=jnp.nan, wrap_negative_indices=False)
+    column, E = _column(ids).reshape(-1, 1), table.shape[1]
+    rows = jax.lax.gather(table, column, ROW_OF_EACH, (1, E), mode="fill", fill_value=jnp.nan)
+    return rows.reshape(*ids.shape, E)
 
 
 def times(
