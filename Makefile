@@ -8,7 +8,7 @@ TORCH := torch==2.13.0
 .PHONY: compare test test-latest test-faults test-distributed smoke-recipes lint clean
 
 compare: .venv/ready
-	@echo "== the main job: characters against words (about 14 minutes on two cores)"
+	@echo "== the main job: characters against words (nine to fourteen minutes on two cores)"
 	.venv/bin/python -m experiments.char_vs_word $(ARGS)
 
 test: .venv/ready-dev
