@@ -12,7 +12,7 @@ from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Integer
 
 ROW_OF_EACH = jax.lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(), start_index_map=(0,))
-"""`[N, 1]` ids to `[N, 1, E]` rows. What XLA makes of `table[ids]` is the same, and copies the gradient of the rows."""
+"""`[N, 1]` ids to `[N, 1, E]` rows. `table[ids]` has the same values, but there XLA copies the gradient of the rows."""
 
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
@@ -31,7 +31,7 @@ def _check_concrete(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) ->
 
 
 def _column(ids: Integer[Array | np.ndarray, "..."]) -> Integer[Array, "... 1"]:
-    """In a type that counts to V: 8 bits may not."""
+    """The ids, with an axis of one, in a type that counts to V: 8 bits may not."""
     ids = jnp.asarray(ids)
     return (ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32))[..., None]
 

@@ -18,8 +18,8 @@ from charrnn_jax.cells import CELLS, Cell, HiddenState, LSTMState, State
 from charrnn_jax.types import Array, Float
 
 Factors: TypeAlias = Any
-"""What a step leaves for its derivative: a NamedTuple whose first field, `of_u`, has for each block of u one `[B, H]`
-that takes its place."""
+"""What a step leaves for its derivative: a NamedTuple whose first field, `of_u`, has a `[B, H]` for each block of u,
+which the recurrence keeps in u's place."""
 Blocks: TypeAlias = tuple[Array, ...]
 """As many as the cell has gates, each `[B, H]`."""
 

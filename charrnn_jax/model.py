@@ -21,6 +21,8 @@ from charrnn_jax.recurrences import Recurrence, recurrence_of
 from charrnn_jax.types import Array, Float, Ids, Nats, Params
 
 InputMode: TypeAlias = Literal["lookup", "one_hot", "direct"]
+PROJECTED = "projected"
+"""What `folded` adds to the parameters: the input projection of every row of the table."""
 
 
 class LanguageModel(nn.Module):
@@ -39,10 +41,9 @@ class LanguageModel(nn.Module):
     the rate on the non-recurrent connections, for calls that bring a key; `rates` has all other noise. `precision` is
     that of the operands of every product; parameters, sums, state and softmax are float32 whatever it is. `cudnn` has
     an NVIDIA GPU's own routine run the layers that it knows: LSTMs in float32, fed with vectors, over more than one
-    step. `calls` is how often a loop calls the model with the same parameters (`folds`). `initial` has other initial
-    values than those that the parts draw of their own. `padded` takes windows that end before their array does
-    (`padding`). With `shards` above 1 it is the model as one of so many devices has it (`sharded_vocabulary`), inside
-    `shard_map`.
+    step. `initial` has other initial values than those that the parts draw of their own. `padded` takes windows that
+    end before their array does (`padding`). With `shards` above 1 it is the model as one of so many devices has it
+    (`sharded_vocabulary`), inside `shard_map`.
     """
 
     vocab_size: int
@@ -56,7 +57,6 @@ class LanguageModel(nn.Module):
     rates: Rates = Rates()
     precision: Precision = "float32"
     cudnn: bool = False
-    calls: int = 1
     initial: Initial = Initial()
     gating: Gating = Gating()
     softmax: Softmax = Softmax()
@@ -177,22 +177,29 @@ class LanguageModel(nn.Module):
         if self.shards > 1:
             table = drawn.of_shard().embedding(self.table)
             return self._layer(0, drawn.drop(0, sharded.embed_lookup(table, ids, self.vocab_size)), state, drawn)
+        if self.has_variable("params", PROJECTED):
+            return self._recurrence(0, embed_lookup(self.get_variable("params", PROJECTED), ids), state, drawn)
         table = drawn.embedding(self.table)
         if self.folds(*ids.shape):
-            rows = self._project(0, table[:, None, :])[:, 0]
-            return self._recurrence(0, embed_lookup(rows, ids), state, drawn)
+            return self._recurrence(0, embed_lookup(self._projected(table), ids), state, drawn)
         embed = embed_one_hot if self.input_mode == "one_hot" else embed_lookup
         return self._layer(0, drawn.drop(0, embed(table, ids)), state, drawn)
+
+    def projected(self) -> Float[Array, "V U"]:
+        """The input projection of every row of the table."""
+        return self._projected(self.table)
+
+    def _projected(self, table: Float[Array, "V E"]) -> Float[Array, "V U"]:
+        return self._project(0, table[:, None, :])[:, 0]
 
     def folds(self, T: int, B: int) -> bool:
         """Whether the input projection is that of the table's rows: nothing in between, and fewer rows than tokens.
 
         `x W + b` of every row, looked up, equals the rows looked up, times W, plus b: the embedding is folded into the
-        projection, at the cost of V products instead of one for each token. In a loop of `calls` they are the same in
-        each, and XLA takes them out of it.
+        projection, at the cost of V products instead of one for each token.
         """
         nothing_between = self.input_mode == "lookup" and self.dropouts[0] == 0.0 and not self._runs_on_cudnn(T)
-        return nothing_between and self.recurrence.projects and self.vocab_size < T * B * self.calls
+        return nothing_between and self.recurrence.projects and self.vocab_size < T * B
 
     def _runs_on_cudnn(self, T: int) -> bool:
         inside = self.padded or any((self.rates.zoneout_hidden, self.rates.zoneout_cell, self.rates.state_dropout))
@@ -237,14 +244,20 @@ def penalised_score(
 
 
 def step(
-    model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...], calls: int = 1
+    model: LanguageModel, params: Params, ids: Ids, state: tuple[State, ...]
 ) -> tuple[tuple[State, ...], Float[Array, "T B V"]]:
-    """The state after the last id and the logits after each, as a function of the parameters: what sampling scans.
-
-    `calls` is how often the loop around it runs it (`LanguageModel.folds`).
-    """
-    applied: Any = model.clone(calls=calls).apply({"params": params}, ids, state, method="step")
+    """The state after the last id and the logits after each, as a function of the parameters: what sampling scans."""
+    applied: Any = model.apply({"params": params}, ids, state, method="step")
     return applied
+
+
+def folded(model: LanguageModel, params: Params, tokens: int) -> Params:
+    """The parameters for a loop of `step` over so many tokens: where it pays (`LanguageModel.folds`), the embedding is
+    folded into the input projection here, once, and the loop looks up its rows.
+    """
+    if not model.folds(1, tokens):
+        return params
+    return {**params, PROJECTED: model.apply({"params": params}, method="projected")}
 
 
 def init_state(model: LanguageModel, batch_size: int) -> tuple[State, ...]:

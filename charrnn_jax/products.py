@@ -70,7 +70,8 @@ def _multiplier(W: Array, axis: int, rows: int, calls: int, precision: Precision
     first = W if axis else transposed(W)
 
     def turned(x: Array) -> Array:
-        return transposed(jax.lax.optimization_barrier(_dot(first, x, 1, precision)))  # or XLA turns the operands back
+        y = jax.lax.optimization_barrier(_dot(first, x, 1, precision))  # or XLA turns the operands back
+        return transposed(y)  # or all that follows reads columns across
 
     multiply: Any = partial(jax.lax.platform_dependent, cpu=turned, default=lambda x: _dot(x, W, axis, precision))
     return multiply

@@ -15,7 +15,7 @@ from charrnn_jax.cells import State
 from charrnn_jax.types import Array, Float, Ids, Int, Params
 
 Step: TypeAlias = Callable[..., tuple[tuple[State, ...], Float[Array, "T B V"]]]
-"""`step(params, ids, state, calls=1) -> (state, logits)`, the model over `[T, B]` ids, once of so many times."""
+"""`step(params, ids, state) -> (state, logits)`, the model over `[T, B]` ids."""
 
 
 class Filters(NamedTuple):
@@ -67,7 +67,8 @@ def draw(key: Array, logits: Float[Array, "B V"], filters: Filters) -> Int[Array
 
 
 def categorical(key: Array, logits: Float[Array, "B V"]) -> Int[Array, "B"]:
-    """One token for each row, with the probability that the softmax of its logits gives it.
+    """One token for each row, with the probability that the softmax of its logits gives it, to the 2⁻²³ of a uniform
+    number in float32.
 
     The tokens lie in √V blocks of √V: a block is drawn by the sum of its weights, then one of its tokens. That takes
     two random numbers a row, where the largest of logits with Gumbel noise (`jax.random.categorical`) takes V.
@@ -85,7 +86,7 @@ def categorical(key: Array, logits: Float[Array, "B V"]) -> Int[Array, "B"]:
 def inverse_cdf(u: Float[Array, "B"], weights: Float[Array, "B N"]) -> Int[Array, "B"]:
     """The first index up to which the weights of a row sum to more than u of their total, for u in [0, 1).
 
-    Never one whose weight is zero.
+    Never one whose weight is zero, unless the total is so small that u of it is rounded to all of it.
     """
     sums = jnp.where(weights > 0, jnp.cumsum(weights, axis=1), 0)  # in a rounded sum a zero may tip the scales
     return jnp.argmax(sums > (u * sums.max(axis=1))[:, None], axis=1)
@@ -106,7 +107,7 @@ def generate(
     def next_token(carry, t: Int[Array, ""]):
         state, logits = carry
         ids = draw(jax.random.fold_in(key, t), logits, filters)
-        state, after = step(params, ids[None, :], state, calls=length)
+        state, after = step(params, ids[None, :], state)
         return (state, after[0]), ids
 
     _, ids = jax.lax.scan(next_token, (state, logits[-1]), jnp.arange(length))

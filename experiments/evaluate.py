@@ -2,7 +2,7 @@
 
     python -m experiments.evaluate --run runs/mine --split test [--data-dir DIR]
     python -m experiments.evaluate --run runs/mine --text other.txt [--best] [--per-token surprisal.tsv]
-        [--dynamic RATE] [--dynamic-decay D] [--dynamic-length T] [--dynamic-rms]
+        [--dynamic RATE] [--dynamic-decay D] [--dynamic-length T] [--dynamic-rms [--data-dir DIR]]
         [--cache WINDOW] [--cache-theta θ] [--cache-lambda λ]
 
 Prints bits per character of the raw text and perplexities. With --per-token it also writes a line for each token:
@@ -45,7 +45,7 @@ class Config(Extras):
     split: Literal["valid", "test"] | None = None
     """Or, of the text that the run was trained on, this part."""
     data_dir: Path | None = None
-    """The folder of that text, if it is not where the run found it."""
+    """The folder of the run's own text, if it is not where the run found it: for --split and --dynamic-rms."""
     run: Path = Path("runs/train")
     """The --out folder of experiments.train, or one checkpoint of it."""
     best: bool = False

@@ -10,9 +10,10 @@ from jax.sharding import Mesh
 from jax.stages import Wrapped
 
 from charrnn_jax.accumulation import accumulated
+from charrnn_jax.cells import State
 from charrnn_jax.errors import InputError
 from charrnn_jax.metrics import Score
-from charrnn_jax.model import LanguageModel, init_params, init_state, penalised_score, score, step
+from charrnn_jax.model import LanguageModel, folded, init_params, init_state, penalised_score, score, step
 from charrnn_jax.optimisers import anneal, begin_averaging, mean_or_last
 from charrnn_jax.parallel import layout, padded, place, place_batch, spread_gradient, streams_here, whole
 from charrnn_jax.sampling import Filters, generate
@@ -164,6 +165,20 @@ def split_seed(seed: int) -> tuple[Array, Array, Array]:
     return params_key, train_key, sample_key
 
 
+def write(
+    model: LanguageModel,
+    params: Params,
+    state: tuple[State, ...],
+    prompt: Array,
+    key: Array,
+    length: int,
+    filters: Filters,
+) -> Array:
+    """`sampling.generate` by that model, its parameters made ready for so many tokens."""
+    ready = folded(model, params, length * prompt.shape[1])
+    return generate(partial(step, model), ready, state, prompt, key, length, filters)
+
+
 def write_samples(
     model: LanguageModel,
     tokenizer: Tokenizer,
@@ -182,7 +197,7 @@ def write_samples(
     if tokenizer.decode(prompted) != prompt:
         raise InputError(f"the prompt {prompt!r} has words or spaces outside the closed vocabulary: use other words")
     columns = np.repeat(np.concatenate([[np.int32(tokenizer.start_id)], prompted])[:, None], count, axis=1)
-    compiled = jax.jit(partial(generate, partial(step, model)), static_argnames=("length", "filters"))
+    compiled = jax.jit(partial(write, model), static_argnames=("length", "filters"))
     *_, sample_key = split_seed(seed)
     drawn = compiled(params, init_state(model, count), columns, sample_key, length=tokens, filters=filters)
     return [tokenizer.decode(np.concatenate([prompted, column])) for column in np.asarray(drawn).T]

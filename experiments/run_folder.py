@@ -92,6 +92,7 @@ class Trained(NamedTuple):
     tokenizer: Tokenizer
     params: Params
     kept: Kept
+    """What they were read from."""
 
 
 def read_trained(folder: Path, best: bool, data_dir: Path | None = None) -> Trained:

@@ -10,11 +10,11 @@ import jax
 import numpy as np
 
 from charrnn_jax.errors import InputError
-from charrnn_jax.model import LanguageModel, init_state, step
-from charrnn_jax.sampling import Filters, generate
+from charrnn_jax.model import LanguageModel, init_state
+from charrnn_jax.sampling import Filters
 from charrnn_jax.text.tokenizer import Tokenizer
 from charrnn_jax.types import Array, Params
-from experiments.fit import split_seed
+from experiments.fit import split_seed, write
 
 Name = TypeVar("Name", bound=Hashable)
 LEAST_ROUNDS = 6
@@ -59,8 +59,8 @@ def compile_writing(
     model: LanguageModel, tokenizer: Tokenizer, params: Params, seed: int, count: int, tokens: int
 ) -> Callable[[], Array]:
     """The scan of `write_samples`, which draws the same `[tokens, count]` ids in every call."""
-    write = jax.jit(partial(generate, partial(step, model), length=tokens, filters=Filters()))
+    writing = jax.jit(partial(write, model, length=tokens, filters=Filters()))
     prompt = np.full((1, count), tokenizer.start_id, np.int32)
     *_, sample_key = split_seed(seed)
     arguments = params, init_state(model, count), prompt, sample_key
-    return partial(write.lower(*arguments).compile(), *arguments)
+    return partial(writing.lower(*arguments).compile(), *arguments)
