@@ -43,8 +43,10 @@ PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")
 OURS = ("ours", "ours_float32")
 GATES = {"lstm": 4, "gru": 3, "elman": 1}
 EQUAL = {"GLIBC_TUNABLES": TUNABLES}
+WARM_UP = 2.0
+"""Seconds: in its first steps a process still gathers memory, and takes half as long again."""
 TURN = 0.3
-"""Seconds: a turn holds as many steps as fit into it, and at least two."""
+"""Seconds: a turn holds as many steps as fit into it, and at least three, so that one bad step is not its median."""
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,22 @@ def answer(process: subprocess.Popen, program: str) -> dict[str, Any]:
 
 
 def take_turns(running: dict[str, subprocess.Popen], rounds: int) -> dict[str, list[float]]:
-    """The median seconds of a step in every round; the first round only tells how many steps make a turn."""
-    steps = {program: max(2, round(TURN / min(turn(process, program, 3)))) for program, process in running.items()}
+    """The median seconds of a step in every round, after a warm-up of each program."""
+    steps = {program: warm_up(process, program) for program, process in running.items()}
     taken: dict[str, list[float]] = {program: [] for program in running}
     for _ in range(rounds):
         for program, process in running.items():
             time.sleep(0.02)  # the threads of the one before come to rest
             taken[program].append(float(np.median(turn(process, program, steps[program]))))
     return taken
+
+
+def warm_up(process: subprocess.Popen, program: str) -> int:
+    """How many steps make a turn."""
+    taken: list[float] = []
+    while sum(taken) < WARM_UP:
+        taken += turn(process, program, 3)
+    return max(3, round(TURN / min(taken)))
 
 
 def turn(process: subprocess.Popen, program: str, steps: int) -> list[float]:

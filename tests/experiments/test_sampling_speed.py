@@ -18,6 +18,7 @@ def test_both_write_tokens_of_the_vocabulary():
 
 def test_a_row_compares_the_two(monkeypatch, tmp_path):
     pytest.importorskip("torch")
+    monkeypatch.setattr(speed, "WARM_UP", 0.01)
     monkeypatch.setattr(speed, "TURN", 0.01)
     sampling_speed.main(sampling_speed.Config(sizes=("S",), rounds=2, out=tmp_path / "out"))
     (row,) = json.loads((tmp_path / "out" / "sampling_speed.json").read_text())["rows"]

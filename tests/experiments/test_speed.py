@@ -79,6 +79,7 @@ def test_equal_settings_are_everyones_and_installed_ones_our_own():
 
 def test_a_row_compares_programs_that_take_turns(monkeypatch):
     monkeypatch.setattr(speed, "PROGRAMS", ("ours", "naive", "peak"))
+    monkeypatch.setattr(speed, "WARM_UP", 0.01)
     monkeypatch.setattr(speed, "TURN", 0.01)
     row = speed.row_of("elman", "S", "bfloat16", "installed", rounds=2)
     assert row["ratio_to"].keys() == {"naive", "ours_float32"}
@@ -86,6 +87,15 @@ def test_a_row_compares_programs_that_take_turns(monkeypatch):
     assert row["tokens_per_second"] == pytest.approx(4096 / (row["ms"]["ours"] / 1e3))
     assert 0 < row["fraction_of_peak"] < 1
     json.dumps(row, allow_nan=False)
+
+
+def test_slow_first_steps_neither_end_the_warm_up_nor_shorten_a_turn(monkeypatch):
+    taken = iter([[0.9, 0.8, 0.1], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])
+    monkeypatch.setattr(speed, "turn", lambda process, program, steps: next(taken))
+    monkeypatch.setattr(speed, "WARM_UP", 2.0)
+    monkeypatch.setattr(speed, "TURN", 0.7)
+    assert speed.warm_up(None, "ours") == 7
+    assert len(list(taken)) == 1
 
 
 def test_a_program_that_cannot_run_is_named(monkeypatch):
