@@ -63,7 +63,9 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.
     """
     _check_concrete(ids, table.shape[0])
-    column, E = _column(ids).reshape(-1, 1), table.shape[1]
+    (V, E), column = table.shape, _column(ids).reshape(-1, 1)
+    if column.dtype.itemsize > 4:
+        column = jnp.clip(column, -1, V)  # XLA counts rows in 32 bits: 2^32 would be row 0
     rows = jax.lax.gather(table, column, ROW_OF_EACH, (1, E), mode="fill", fill_value=jnp.nan)
     return rows.reshape(*ids.shape, E)
 

@@ -44,6 +44,15 @@ def test_ids_of_few_bits_find_their_rows(embed, dtype, vocab_size):
         np.testing.assert_array_equal(rows, table[np.array([5, 100])])
 
 
+@BOTH
+@pytest.mark.parametrize("bad", [2**32, 2**32 + 1, -(2**32), 2**63 - 1])
+def test_an_id_that_32_bits_do_not_count_to_has_no_row(embed, bad):
+    with jax.enable_x64(True):
+        rows = jax.jit(embed)(TABLE, jnp.array([1, bad]))
+    np.testing.assert_array_equal(rows[0], TABLE[1])
+    assert np.isnan(rows[1]).all()
+
+
 def test_one_hot_is_a_row_of_the_identity():
     np.testing.assert_array_equal(one_hot(jnp.arange(5), 5), np.eye(5))
 

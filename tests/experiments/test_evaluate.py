@@ -10,7 +10,7 @@ import pytest
 from charrnn_jax.errors import InputError
 from charrnn_jax.io.text_file import open_text
 from charrnn_jax.text.tokens import encode
-from experiments import evaluate, train
+from experiments import evaluate, run_folder, train
 from experiments.adaptive import Extras, dynamic_score, extra_scores
 from experiments.evaluate import Config
 from experiments.run_config import Config as TrainConfig
@@ -106,6 +106,14 @@ def test_the_rms_rule_reads_the_training_text(made, figures):
             figures(dynamic=0.001, dynamic_rms=True)
     finally:
         (made / "mine.txt").write_text(text)
+
+
+def test_the_training_text_is_looked_for_where_it_is_now(figures, monkeypatch, tmp_path):
+    looked, load = [], run_folder.load_corpus
+    monkeypatch.setattr(run_folder, "load_corpus", lambda name, folder: looked.append(folder) or load(name, folder))
+    figures(dynamic=0.001, dynamic_rms=True, data_dir=tmp_path)
+    figures(text=None, split="valid", data_dir=tmp_path)
+    assert looked == [tmp_path, tmp_path]
 
 
 def test_a_segment_is_at_most_the_text_and_surprisals_stay_plain(figures, tmp_path):

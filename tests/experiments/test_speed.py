@@ -91,7 +91,7 @@ def test_a_row_compares_programs_that_take_turns(monkeypatch):
 
 def test_slow_first_steps_neither_end_the_warm_up_nor_shorten_a_turn(monkeypatch):
     taken = iter([[0.9, 0.8, 0.1], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])
-    monkeypatch.setattr(speed, "turn", lambda process, program, steps: next(taken))
+    monkeypatch.setattr(speed, "turn", lambda *_: next(taken))
     monkeypatch.setattr(speed, "WARM_UP", 2.0)
     monkeypatch.setattr(speed, "TURN", 0.7)
     assert speed.warm_up(None, "ours") == 7
