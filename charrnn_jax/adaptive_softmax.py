@@ -16,8 +16,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.embedding import int32_ids
 from charrnn_jax.initialisation import init_output, init_weights
-from charrnn_jax.losses import Output, linear, softmax_nats, token_nats, wide
+from charrnn_jax.losses import Output, linear, softmax_nats, token_nats
 from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Nats
 
@@ -78,7 +79,7 @@ def adaptive_nats(params: Adaptive, h: Float[Array, "T B H"], targets: Ids, prec
     Not saved: each tail copies the hidden states, and the gradient of its weights is added up block by block, skipped
     ones too. Under `vmap` a skipped block is computed, and thrown away.
     """
-    flat, targets = h.reshape(-1, h.shape[-1]), wide(targets)
+    flat, targets = h.reshape(-1, h.shape[-1]), int32_ids(targets)
     bounds, wanted = _bounds(params), targets.reshape(-1)
     column = jnp.where(wanted < bounds[0], wanted, -1)
     for i, (low, high) in enumerate(pairwise(bounds)):

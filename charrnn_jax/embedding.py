@@ -7,12 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jaxtyping import Int32
 
 from charrnn_jax.products import Precision, product
 from charrnn_jax.types import Array, Float, Ids, Integer
 
 ROW_OF_EACH = jax.lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(), start_index_map=(0,))
 """`[N, 1]` ids to `[N, 1, E]` rows. `table[ids]` has the same values, but there XLA copies the gradient of the rows."""
+
+LAST = 2**31 - 1
+"""The largest id that an array of 32 bits holds."""
 
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
@@ -30,10 +34,18 @@ def _check_concrete(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) ->
         check_ids(np.asarray(ids), vocab_size)
 
 
-def _column(ids: Integer[Array | np.ndarray, "..."]) -> Integer[Array, "... 1"]:
-    """The ids, with an axis of one, in a type that counts to V: 8 bits may not."""
-    ids = jnp.asarray(ids)
-    return (ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32))[..., None]
+def int32_ids(ids: Integer[Array | np.ndarray, "..."]) -> Int32[Array, "..."]:
+    """Ids in the type that XLA counts rows in, where 8 bits may not count to V, and 2^32 would be row 0.
+
+    What is too large becomes the largest id there is, and what is negative stays so: outside any vocabulary, both.
+    """
+    if np.iinfo(ids.dtype).max > LAST:
+        ids = ids.clip(max(-1, np.iinfo(ids.dtype).min), LAST)
+    return jnp.asarray(ids.astype(np.int32))
+
+
+def _column(ids: Integer[Array | np.ndarray, "..."]) -> Int32[Array, "... 1"]:
+    return int32_ids(ids)[..., None]
 
 
 def one_hot(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
@@ -63,9 +75,7 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.
     """
     _check_concrete(ids, table.shape[0])
-    (V, E), column = table.shape, _column(ids).reshape(-1, 1)
-    if column.dtype.itemsize > 4:
-        column = jnp.clip(column, -1, V)  # XLA counts rows in 32 bits: 2^32 would be row 0
+    column, E = _column(ids).reshape(-1, 1), table.shape[1]
     rows = jax.lax.gather(table, column, ROW_OF_EACH, (1, E), mode="fill", fill_value=jnp.nan)
     return rows.reshape(*ids.shape, E)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from charrnn_jax.embedding import int32_ids
 from charrnn_jax.products import Precision, product, product_of_transposed, product_with_transposed
 from charrnn_jax.types import Array, Float, Ids, Int, Nats
 
@@ -38,18 +39,13 @@ def linear(output: Output, h: Float[Array, "... H"], precision: Precision = "flo
 
 def cross_entropy(logits: Float[Array, "T B V"], targets: Ids) -> Nats:
     """`-log softmax(logits)[target]` of every token, in nats. A target outside `[0, V)` gives NaN."""
-    targets = wide(targets)
+    targets = int32_ids(targets)
     return jax.nn.logsumexp(logits, axis=-1) - _at_target(logits, targets)
 
 
 def _at_target(logits: Float[Array, "... V"], targets: Array) -> Array:
     column = jnp.where(targets < 0, logits.shape[-1], targets)  # a negative index would count from the end
     return jnp.take_along_axis(logits, column[..., None], axis=-1, mode="fill", fill_value=jnp.nan)[..., 0]
-
-
-def wide(targets: Array) -> Array:
-    """Ids that can be compared with any column: 8 bits do not count to V."""
-    return targets if targets.dtype.itemsize >= 4 else targets.astype(jnp.int32)
 
 
 def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precision: Precision = "float32") -> Nats:
@@ -62,7 +58,7 @@ def softmax_nats(output: Output, h: Float[Array, "T B H"], targets: Ids, precisi
 
 
 def _nats(scored: Callable[..., Scored], output: Output, h: Array, targets: Array) -> Array:
-    normaliser, at_target = scored(output, h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1))
+    normaliser, at_target = scored(output, h.reshape(-1, h.shape[-1]), int32_ids(targets).reshape(-1))
     return (normaliser - at_target).reshape(targets.shape)
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from charrnn_jax.losses import Output, cross_entropy, linear, wide
+from charrnn_jax.embedding import int32_ids
+from charrnn_jax.losses import Output, cross_entropy, linear
 from charrnn_jax.products import Precision, rounded
 from charrnn_jax.types import Array, Float, Ids, Int, Nats
 
@@ -58,7 +59,7 @@ def sampled_softmax_nats(
     of the targets are gathered, H for every token, and the gradient of W is an array of H·V, most columns zero.
     """
     sample = draw_sample(key, log_uniform(output.b.shape[0]).astype(output.b.dtype), samples)
-    flat, wanted = h.reshape(-1, h.shape[-1]), wide(targets).reshape(-1)
+    flat, wanted = h.reshape(-1, h.shape[-1]), int32_ids(targets).reshape(-1)
     corrected = output._replace(b=output.b - sample.log_expected)
     others = linear(Output(corrected.W[:, sample.ids], corrected.b[sample.ids]), flat, precision)
     others = jnp.where(wanted[:, None] == sample.ids[None, :].astype(wanted.dtype), -jnp.inf, others)

@@ -14,7 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from charrnn_jax.losses import Output, score_targets, wide
+from charrnn_jax.embedding import int32_ids
+from charrnn_jax.losses import Output, score_targets
 from charrnn_jax.products import Precision
 from charrnn_jax.types import Array, Bool, Float, Ids, Nats
 
@@ -60,11 +61,11 @@ def token_nats(
 
 def _column(ids: Ids, rows: int) -> Ids:
     """Where each id is among this device's rows; outside `[0, rows)` for those of other devices."""
-    return wide(ids) - rows * jax.lax.axis_index(VOCAB).astype(wide(ids).dtype)
+    return int32_ids(ids) - rows * jax.lax.axis_index(VOCAB)
 
 
 def _known(ids: Ids, vocab_size: int) -> Bool[Array, "T B"]:
-    return (ids >= 0) & (wide(ids) < vocab_size)
+    return (ids >= 0) & (int32_ids(ids) < vocab_size)
 
 
 def _without_padding(output: Output, vocab_size: int) -> Output:

@@ -3,7 +3,7 @@
 Claim     nothing that a user would pick instead is faster: PyTorch, Flax, Haiku, the textbook scan.
 Command   python -m experiments.speed [--quick] [--sizes S M] [--cells lstm] [--settings installed]
 Hardware  two CPU cores, quiet: nothing else may run.
-Time      everything 50 minutes; `--quick` 4 minutes; one size of one cell about 40 seconds a setting.
+Time      `--quick` 4 minutes; one size of one cell about 75 seconds a setting, so that everything takes an hour.
 Expected  see docs/speed.md.
 
 A step is forward, backward, clip by global norm, Adam. Every program runs in a process of its own and takes turns
@@ -174,7 +174,7 @@ def take_turns(running: dict[str, subprocess.Popen], rounds: int) -> dict[str, l
 
 
 def warm_up(process: subprocess.Popen, program: str) -> int:
-    """How many steps make a turn."""
+    """Has a worker take steps until its time is as it will be; how many make a turn."""
     taken: list[float] = []
     while sum(taken) < WARM_UP:
         taken += turn(process, program, 3)

@@ -53,6 +53,14 @@ def test_a_target_outside_the_vocabulary_is_nan_and_no_other_target_is(bad):
     np.testing.assert_array_equal(np.isnan(nats), expected)
 
 
+@pytest.mark.parametrize("bad", [2**32, 2**32 + 1, -(2**32)])
+@pytest.mark.parametrize("way", [softmax_nats, partial(chunked_softmax_nats, chunk=3)])
+def test_a_target_that_32_bits_do_not_count_to_costs_nan(way, bad):
+    with jax.enable_x64(True):
+        nats = jax.jit(way)(OUTPUT, HIDDEN, TARGETS.astype("int64").at[1, 2].set(bad))
+    np.testing.assert_array_equal(np.argwhere(np.isnan(nats)), [[1, 2]])
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
 @pytest.mark.parametrize("chunk", [None, 1, 2, 3, 7, 10])
 def test_each_way_is_plain_cross_entropy_in_value_and_gradient(chunk, dtype, tolerance):
