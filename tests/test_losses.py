@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.losses import Output, chunked_softmax_nats, cross_entropy, linear, softmax_nats, token_nats
+from charrnn_jax.losses import SHORT, Output, chunked_softmax_nats, cross_entropy, linear, softmax_nats, token_nats
 from charrnn_jax.products import rounded
 
 T, B, H, V = 4, 3, 5, 7
@@ -66,18 +66,41 @@ def test_a_target_that_32_bits_do_not_count_to_costs_nan(way, bad):
 def test_each_way_is_plain_cross_entropy_in_value_and_gradient(chunk, dtype, tolerance):
     with jax.enable_x64(dtype == "float64"):
         output, h = jax.tree.map(lambda x: jnp.asarray(x, dtype), (OUTPUT, HIDDEN))
-        weights = jnp.arange(T * B, dtype=dtype).reshape(T, B)
-
-        def gradient(nats_of):
-            def loss(output, h):
-                nats = nats_of(output, h, TARGETS)
-                return jnp.sum(nats * weights), nats
-
-            return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(output, h)
-
-        close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
         way = partial(chunked_softmax_nats, chunk=chunk) if chunk else softmax_nats
-        jax.tree.map(close, gradient(way), gradient(plain_nats))
+        assert_plain(way, output, h, TARGETS, tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-5)])
+@pytest.mark.parametrize("vocab_size", [SHORT + 1, 3 * SHORT, 5 * SHORT - 1])
+def test_the_softmax_of_long_rows_is_plain_cross_entropy(vocab_size, dtype, tolerance):
+    with jax.enable_x64(dtype == "float64"):
+        output = Output(jax.random.normal(W_KEY, (H, vocab_size), dtype), jax.random.normal(B_KEY, vocab_size, dtype))
+        targets = jax.random.randint(TARGET_KEY, (T, B), 0, vocab_size)
+        assert_plain(softmax_nats, output, jnp.asarray(HIDDEN, dtype), targets, tolerance)
+
+
+@pytest.mark.parametrize("vocab_size", [SHORT, SHORT + 1, 3 * SHORT + 2, 5 * SHORT - 1])
+def test_the_largest_logit_of_a_long_row_is_found_wherever_it_is(vocab_size):
+    columns = jnp.linspace(0, vocab_size - 1, 60).astype("int32")
+    each = jnp.arange(len(columns))
+    W = jnp.zeros((len(columns), vocab_size)).at[each, columns].set(1e4)
+    nats = softmax_nats(Output(W, jnp.zeros(vocab_size)), jnp.eye(len(columns))[:, None], columns[:, None])
+    np.testing.assert_array_equal(nats, np.zeros((len(columns), 1)))
+
+
+def assert_plain(way, output, h, targets, tolerance):
+    """Its values and gradients are those of plain cross-entropy."""
+    weights = jnp.arange(targets.size, dtype=h.dtype).reshape(targets.shape)
+
+    def gradient(nats_of):
+        def loss(output, h):
+            nats = nats_of(output, h, targets)
+            return jnp.sum(nats * weights), nats
+
+        return jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(output, h)
+
+    close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
+    jax.tree.map(close, gradient(way), gradient(plain_nats))
 
 
 @pytest.mark.parametrize("way", [softmax_nats, partial(chunked_softmax_nats, chunk=3)])
