@@ -15,9 +15,6 @@ from charrnn_jax.types import Array, Float, Ids, Integer
 ROW_OF_EACH = jax.lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(), start_index_map=(0,))
 """`[N, 1]` ids to `[N, 1, E]` rows. `table[ids]` has the same values, but there XLA copies the gradient of the rows."""
 
-LAST = 2**31 - 1
-"""The largest id that an array of 32 bits holds."""
-
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
     """Raises ValueError naming the first id outside `[0, vocab_size)`, and its position."""
@@ -35,17 +32,14 @@ def _check_concrete(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) ->
 
 
 def int32_ids(ids: Integer[Array | np.ndarray, "..."]) -> Int32[Array, "..."]:
-    """Ids in the type that XLA counts rows in, where 8 bits may not count to V, and 2^32 would be row 0.
+    """Ids as XLA counts rows: 8 bits may not count to V, and of 64 it would drop the upper half, 2^32 being row 0.
 
     What is too large becomes the largest id there is, and what is negative stays so: outside any vocabulary, both.
     """
-    if np.iinfo(ids.dtype).max > LAST:
-        ids = ids.clip(max(-1, np.iinfo(ids.dtype).min), LAST)
+    range_of, last = jnp.iinfo(ids.dtype), np.iinfo(np.int32).max
+    if range_of.max > last:
+        ids = ids.clip(max(-1, range_of.min), last)
     return jnp.asarray(ids.astype(np.int32))
-
-
-def _column(ids: Integer[Array | np.ndarray, "..."]) -> Int32[Array, "... 1"]:
-    return int32_ids(ids)[..., None]
 
 
 def one_hot(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> Float[Array, "... V"]:
@@ -54,7 +48,7 @@ def one_hot(ids: Integer[Array | np.ndarray, "..."], vocab_size: int) -> Float[A
     An id outside `[0, vocab_size)` raises ValueError; under `jit`, its vector is NaN.
     """
     _check_concrete(ids, vocab_size)
-    column = _column(ids)
+    column = int32_ids(ids)[..., None]
     hot = column == jax.lax.broadcasted_iota(column.dtype, (*column.shape[:-1], vocab_size), column.ndim - 1)
     known = (column >= 0) & (column < vocab_size)
     return jnp.where(known, hot.astype(jnp.float32), jnp.nan)
@@ -75,7 +69,7 @@ def embed_lookup(table: Float[Array, "V E"], ids: Integer[Array | np.ndarray, ".
     An id outside `[0, V)` raises ValueError; under `jit`, its row is NaN, never some other row.
     """
     _check_concrete(ids, table.shape[0])
-    column, E = _column(ids).reshape(-1, 1), table.shape[1]
+    column, E = int32_ids(ids).reshape(-1, 1), table.shape[1]
     rows = jax.lax.gather(table, column, ROW_OF_EACH, (1, E), mode="fill", fill_value=jnp.nan)
     return rows.reshape(*ids.shape, E)
 

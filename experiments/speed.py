@@ -174,7 +174,7 @@ def take_turns(running: dict[str, subprocess.Popen], rounds: int) -> dict[str, l
 
 
 def warm_up(process: subprocess.Popen, program: str) -> int:
-    """Has a worker take steps until its time is as it will be; how many make a turn."""
+    """Has a worker take steps for `WARM_UP`; how many make a turn."""
     taken: list[float] = []
     while sum(taken) < WARM_UP:
         taken += turn(process, program, 3)

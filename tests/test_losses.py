@@ -79,13 +79,11 @@ def test_the_softmax_of_long_rows_is_plain_cross_entropy(vocab_size, dtype, tole
         assert_plain(softmax_nats, output, jnp.asarray(HIDDEN, dtype), targets, tolerance)
 
 
-@pytest.mark.parametrize("vocab_size", [SHORT, SHORT + 1, 3 * SHORT + 2, 5 * SHORT - 1])
+@pytest.mark.parametrize("vocab_size", [SHORT, SHORT + 1, 2 * SHORT + 1])
 def test_the_largest_logit_of_a_long_row_is_found_wherever_it_is(vocab_size):
-    columns = jnp.linspace(0, vocab_size - 1, 60).astype("int32")
-    each = jnp.arange(len(columns))
-    W = jnp.zeros((len(columns), vocab_size)).at[each, columns].set(1e4)
-    nats = softmax_nats(Output(W, jnp.zeros(vocab_size)), jnp.eye(len(columns))[:, None], columns[:, None])
-    np.testing.assert_array_equal(nats, np.zeros((len(columns), 1)))
+    each = jnp.eye(vocab_size)
+    nats = softmax_nats(Output(1e4 * each, jnp.zeros(vocab_size)), each[:, None], jnp.arange(vocab_size)[:, None])
+    np.testing.assert_array_equal(nats, np.zeros((vocab_size, 1)))
 
 
 def assert_plain(way, output, h, targets, tolerance):
@@ -116,6 +114,11 @@ def test_in_bfloat16_every_way_rounds_alike(way):
     nats = way(OUTPUT, HIDDEN, TARGETS, precision="bfloat16")
     assert nats.dtype == jnp.float32
     np.testing.assert_allclose(nats, plain_nats(OUTPUT, HIDDEN, TARGETS, "bfloat16"), rtol=1e-5)
+    db, plain = (
+        jax.grad(lambda b: jnp.sum(f(OUTPUT._replace(b=b), HIDDEN, TARGETS, precision="bfloat16")))(OUTPUT.b)
+        for f in (way, plain_nats)
+    )
+    np.testing.assert_allclose(db, plain, rtol=1e-5, atol=1e-5)
 
 
 def plain_nats(output, h, targets, precision="float32"):

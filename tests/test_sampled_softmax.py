@@ -155,6 +155,15 @@ def test_a_target_outside_the_vocabulary_costs_nan_and_no_other_target_does(bad)
     assert np.argwhere(np.isnan(nats)).tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("bad", [2**32, 2**32 + 1])
+def test_a_target_that_32_bits_do_not_count_to_costs_nan(bad):
+    with jax.enable_x64(True):
+        nats = jax.jit(partial(sampled_softmax_nats, samples=S))(
+            OUTPUT, HIDDEN, TARGETS.astype("int64").at[1, 2].set(bad), KEY
+        )
+    np.testing.assert_array_equal(np.argwhere(np.isnan(nats)), [[1, 2]])
+
+
 def test_targets_of_few_bits_find_their_columns():
     output = Output(jax.random.normal(W_KEY, (H, 300)), jnp.zeros(300))
     wide, narrow = (sampled_softmax_nats(output, HIDDEN, x, KEY, 200) for x in (TARGETS, TARGETS.astype(jnp.int8)))
