@@ -18,8 +18,8 @@ WORTH_A_TURN: dict[Precision, int] = {"float32": 6, "bfloat16": 8}
 
 `(calls - 1) K M / (calls · rows · (K + M))`; on two virtual cores of Xeons with AMX (family 6, models 167 and 207),
 over 64 steps, an LSTM's step in float32 was 0.93 times as fast at 3 of them (128 units, 32 rows), 1.03 at 6 (256 units)
-and 1.10 at 13 (512), a GRU's of 512 units 1.14 at 12; in bfloat16 an LSTM's 0.99 at 6 and 1.07 at 10. Other CPUs were
-not measured.
+and 1.10 at 13 (512), a GRU's of 512 units 1.14 at 12; in bfloat16 an LSTM's 0.99 at 6 and 1.07 at 10. On a Zen 4 an
+LSTM's in float32 was 1.00 at 6 and 1.1 at 13. Other CPUs were not measured.
 """
 
 Multiplier: TypeAlias = Callable[[Float[Array, "N K"]], Float[Array, "N M"]]
