@@ -21,7 +21,7 @@ from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.peers.work import TOKENS, SizeName
 from experiments.process import settings
-from experiments.shell import banner, console, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, require_some, run
 from experiments.speed import take_turns, workers
 
 PROGRAMS = {"ours": "ours_sampling", "torch": "torch_sampling"}
@@ -42,6 +42,7 @@ class Config:
 def main(config: Config) -> None:
     """Times, prints and writes."""
     require_positive(rounds=config.rounds)
+    require_some(sizes=config.sizes)
     out = open_out(config.out)
     banner("sampling_speed: one text")
     rows = [row_of(size, config.rounds) for size in config.sizes]

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import webbrowser
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,6 +103,13 @@ def require_positive(**sizes: float) -> None:
     for name, size in sizes.items():
         if not 0 < size < math.inf:
             raise InputError(f"{flag_of(name)} is {size} and must be above zero and finite")
+
+
+def require_some(**lists: Collection[Any] | None) -> None:
+    """Raises InputError for the first list that was given and is empty, by the name of its flag."""
+    for name, values in lists.items():
+        if values is not None and not values:
+            raise InputError(f"{flag_of(name)} names nothing: name one at least, or leave it out")
 
 
 def require_seed(*seeds: int) -> None:

@@ -36,7 +36,7 @@ from experiments.peers.peak import ROWS
 from experiments.peers.work import SIZES, CellName, Precision, Size, SizeName
 from experiments.process import TUNABLES, on_nvidia, settings
 from experiments.report.speed import draw_ratios, speed_table
-from experiments.shell import banner, console, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, require_some, run
 
 Setting = Literal["installed", "equal"]
 PROGRAMS = ("ours", "torch", "flax", "haiku", "naive", "peak")
@@ -74,6 +74,7 @@ def main(config: Config) -> None:
     if config.quick:
         config = replace(config, cells=("lstm",), precisions=("float32",), settings=("installed",), rounds=5)
     require_positive(rounds=config.rounds)
+    require_some(sizes=config.sizes, cells=config.cells, precisions=config.precisions, settings=config.settings)
     out = open_out(config.out)
     banner("speed: one training step")
     rows = []

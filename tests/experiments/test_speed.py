@@ -102,3 +102,10 @@ def test_a_program_that_cannot_run_is_named(monkeypatch):
     monkeypatch.setattr(speed, "PROGRAMS", ("no_such_program",))
     with pytest.raises(InputError, match="no_such_program could not take a step"):
         speed.row_of("elman", "S", "float32", "installed", rounds=1)
+
+
+@pytest.mark.parametrize("name", ["sizes", "cells", "precisions", "settings"])
+def test_an_empty_list_is_refused_before_anything_is_written(name, tmp_path):
+    with pytest.raises(InputError, match=f"^--{name} names nothing: name one at least, or leave it out$"):
+        speed.main(speed.Config(**{name: ()}, out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
