@@ -18,7 +18,7 @@ ROW_OF_EACH = jax.lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice
 
 def check_ids(ids: Integer[np.ndarray, "..."], vocab_size: int) -> None:
     """Raises ValueError naming the first id outside `[0, vocab_size)`, and its position."""
-    bad = np.argwhere((ids < 0) | (ids >= vocab_size))
+    bad = np.argwhere((ids < 0) | (ids >= np.int64(vocab_size)))  # ids of 4 bits compare with no number beyond theirs
     if len(bad):
         position = tuple(bad[0].tolist())
         at = position[0] if len(position) == 1 else position

@@ -36,7 +36,7 @@ from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.report.costs import PASSES, Row, draw_costs, table_of
 from experiments.report.formats import GIB
-from experiments.shell import banner, console, open_out, require_positive, require_seed, run
+from experiments.shell import banner, console, open_out, require_positive, require_seed, require_some, run
 
 WAYS: dict[str, Callable[..., Array]] = {"one_hot": embed_one_hot, "lookup": embed_lookup}
 LARGEST = 2**31 - 1
@@ -70,9 +70,8 @@ class Config:
 def main(config: Config) -> None:
     """Measures every vocabulary size, and prints, draws and writes what was found."""
     sizes = ("tokens", "embed_size", "memory_gib", "rounds", "seconds")
-    require_positive(
-        **{name: getattr(config, name) for name in sizes}, vocabularies=min(config.vocabularies, default=0)
-    )
+    require_some(vocabularies=config.vocabularies)
+    require_positive(**{name: getattr(config, name) for name in sizes}, vocabularies=min(config.vocabularies))
     require_seed(config.seed)
     if max(config.vocabularies) > LARGEST:
         raise InputError(

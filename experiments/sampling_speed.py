@@ -1,6 +1,6 @@
 """Sampling: one compiled scan against a loop that asks for one token after another.
 
-Claim     a text is written at least five times as fast as by PyTorch step by step, from the same model.
+Claim     a text is written several times as fast as by PyTorch step by step, from the same model.
 Command   python -m experiments.sampling_speed
 Hardware  two CPU cores, quiet: nothing else may run.
 Time      2 minutes.

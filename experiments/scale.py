@@ -38,7 +38,7 @@ from experiments.scaling.plans import BENCHMARKS, MESHES, WORDS, ModelName, on_m
 from experiments.scaling.steps import Planned, compile_step, planned, stepping
 from experiments.scaling.threads import compare
 from experiments.scaling.workload import Workload
-from experiments.shell import banner, console, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, require_some, run
 
 SIZES = ("vocab_size", "planned_vocabulary", "embed_size", "hidden_size", "layers", "batch_size", "length")
 SEVERAL = ("batches", "vocabularies", "shards")
@@ -112,7 +112,8 @@ def check(config: Config, devices: int) -> None:
     """Raises InputError for the first size that no step can have."""
     sizes: dict[str, int] = {name: getattr(config, name) for name in SIZES}
     several: dict[str, tuple[int, ...]] = {name: getattr(config, name) for name in SEVERAL}
-    require_positive(**sizes, rounds=config.rounds, **{name: min(each, default=0) for name, each in several.items()})
+    require_some(**several)
+    require_positive(**sizes, rounds=config.rounds, **{name: min(each) for name, each in several.items()})
     for name, size in {**sizes, **{name: max(each) for name, each in several.items()}}.items():
         if size > LARGEST:
             raise InputError(f"{flag_of(name)} {size} is too large: use {LARGEST} or less")

@@ -29,7 +29,7 @@ from experiments.command_line import command
 from experiments.environment import environment
 from experiments.json_files import write_json
 from experiments.one_hot_vs_lookup import time_calls
-from experiments.shell import banner, console, open_out, require_positive, run
+from experiments.shell import banner, console, open_out, require_positive, require_some, run
 
 MIB = 2**20
 
@@ -55,7 +55,8 @@ class Config:
 def main(config: Config) -> None:
     """Times, prints and writes."""
     sizes = {name: getattr(config, name) for name in ("vocab_size", "tokens", "hidden_size", "rounds")}
-    require_positive(**sizes, chunks=min(config.chunks, default=0))
+    require_some(chunks=config.chunks)
+    require_positive(**sizes, chunks=min(config.chunks))
     out = open_out(config.out)
     banner(f"softmax_memory: {config.tokens:,} tokens, vocabulary {config.vocab_size:,}")
     rows = measure(config)

@@ -1,6 +1,7 @@
 """The fastest RNN in JAX, shown side by side: one training step of the same model in every program.
 
-Claim     nothing that a user would pick instead is faster: PyTorch, Flax, Haiku, the textbook scan.
+Claim     on two CPU cores, in float32, nothing that a user would pick instead is faster: PyTorch, Flax, Haiku, the
+          textbook scan. docs/speed.md says on which processors this holds, and where it does not.
 Command   python -m experiments.speed [--quick] [--sizes S M] [--cells lstm] [--settings installed]
 Hardware  two CPU cores, quiet: nothing else may run.
 Time      `--quick` 4 minutes; one size of one cell about 75 seconds a setting, so that everything takes an hour.
@@ -129,7 +130,9 @@ def environments(programs: Sequence[str], setting: Setting) -> dict[str, dict[st
 
 
 def flops(cell: CellName, size: Size) -> float:
-    """Of the products of a step: two a weight and token forward, four backward; the look-up is free."""
+    """Of the products of a step, the same for every program: two a weight and token forward, four backward; the look-up
+    is free. Where the embedding is folded into the first layer, as by us, fewer are done.
+    """
     inputs = [size.E] + [size.H] * (size.L - 1)
     weights = sum((X + size.H) * GATES[cell] * size.H for X in inputs) + size.H * size.V
     return 6.0 * size.B * size.T * weights
