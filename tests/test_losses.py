@@ -6,7 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from charrnn_jax.losses import SHORT, Output, chunked_softmax_nats, cross_entropy, linear, softmax_nats, token_nats
+from charrnn_jax.losses import (
+    SHORT,
+    Output,
+    chunked_softmax_nats,
+    cross_entropy,
+    linear,
+    score_targets,
+    softmax_nats,
+    token_nats,
+)
 from charrnn_jax.products import rounded
 
 T, B, H, V = 4, 3, 5, 7
@@ -81,9 +90,19 @@ def test_the_softmax_of_long_rows_is_plain_cross_entropy(vocab_size, dtype, tole
 
 @pytest.mark.parametrize("vocab_size", [SHORT, SHORT + 1, 2 * SHORT + 1])
 def test_the_largest_logit_of_a_long_row_is_found_wherever_it_is(vocab_size):
-    each = jnp.eye(vocab_size)
-    nats = softmax_nats(Output(1e4 * each, jnp.zeros(vocab_size)), each[:, None], jnp.arange(vocab_size)[:, None])
-    np.testing.assert_array_equal(nats, np.zeros((vocab_size, 1)))
+    each, another = jnp.eye(vocab_size), jnp.roll(jnp.arange(vocab_size), 1)
+    nats = softmax_nats(Output(1e4 * each, jnp.zeros(vocab_size)), each[:, None], another[:, None])
+    np.testing.assert_array_equal(nats, np.full((vocab_size, 1), 1e4))
+
+
+@pytest.mark.parametrize("vocab_size", [SHORT, SHORT + 1])
+def test_a_target_that_is_not_there_changes_no_normaliser(vocab_size):
+    output = Output(jax.random.normal(W_KEY, (H, vocab_size)), jax.random.normal(B_KEY, vocab_size))
+    h, column = HIDDEN.reshape(-1, H), jnp.arange(T * B)
+    scored = jax.jit(score_targets)(output, h, column)
+    without = jax.jit(score_targets)(output, h, column.at[2].set(vocab_size).at[3].set(-1))
+    np.testing.assert_array_equal(without.normaliser, scored.normaliser)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(without.at_target)), [2, 3])
 
 
 def assert_plain(way, output, h, targets, tolerance):
@@ -141,5 +160,7 @@ def test_a_large_vocabulary_takes_a_fraction_of_the_memory():
         gradient = jax.grad(lambda *arguments: jnp.sum(nats_of(*arguments)), argnums=(0, 1))
         return jax.jit(gradient).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
+    logits = 4 * 32 * 16 * 100_000
+    assert logits <= planned(softmax_nats) < 1.2 * logits, "exponentials and gradients take the place of logits"
     assert planned(token_nats) < planned(softmax_nats) / 2
     assert planned(partial(chunked_softmax_nats, chunk=1000)) < planned(softmax_nats) / 20
