@@ -104,26 +104,22 @@ def _full(precision: Precision, output: Output, h: Array, targets: Array) -> Sco
 
 def _full_forward(precision: Precision, output: Output, h: Array, targets: Array):
     logits = linear(output, h, precision)
-    at_target = _at_target(logits, targets)
-    largest = _largest(logits, at_target)
+    largest = _largest(logits)
     exponentials = jnp.exp(logits - largest[:, None])
     total = exponentials.sum(axis=1)
-    return Scored(largest + jnp.log(total), at_target), (output, h, targets, exponentials, total)
+    return Scored(largest + jnp.log(total), _at_target(logits, targets)), (output, h, targets, exponentials, total)
 
 
-def _largest(logits: Float[Array, "N V"], at_target: Float[Array, "N"]) -> Float[Array, "N"]:
-    """The maximum of each row: where it is long, of halves laid over each other four times, and of its target.
+def _largest(logits: Float[Array, "N V"]) -> Float[Array, "N"]:
+    """The maximum of each row: where it is long, of halves laid over each other four times.
 
     On the CPU, XLA adds the bias as it reads halves; for the maximum of whole rows, or of more halves, it writes all
-    logits out first. The halves of an odd row share a column. The target's logit changes nothing, but has to be read
-    by then: no one needs the logits any more, and the exponentials are written over them.
+    logits out first. The halves of an odd row share a column.
     """
-    if logits.shape[1] <= SHORT:
-        return logits.max(axis=1)
-    for _ in range(4):
+    for _ in range(4 if logits.shape[1] > SHORT else 0):
         half = (logits.shape[1] + 1) // 2
         logits = jnp.maximum(logits[:, :half], logits[:, -half:])
-    return jnp.fmax(logits.max(axis=1), at_target)  # a target that is not there is NaN
+    return logits.max(axis=1)
 
 
 def _sum_of_rows(x: Float[Array, "N V"]) -> Float[Array, "V"]:

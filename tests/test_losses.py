@@ -160,7 +160,5 @@ def test_a_large_vocabulary_takes_a_fraction_of_the_memory():
         gradient = jax.grad(lambda *arguments: jnp.sum(nats_of(*arguments)), argnums=(0, 1))
         return jax.jit(gradient).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
 
-    logits = 4 * 32 * 16 * 100_000
-    assert logits <= planned(softmax_nats) < 1.2 * logits, "exponentials and gradients take the place of logits"
     assert planned(token_nats) < planned(softmax_nats) / 2
     assert planned(partial(chunked_softmax_nats, chunk=1000)) < planned(softmax_nats) / 20
