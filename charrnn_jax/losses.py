@@ -116,7 +116,9 @@ def _largest(logits: Float[Array, "N V"]) -> Float[Array, "N"]:
     On the CPU, XLA adds the bias as it reads halves; for the maximum of whole rows, or of more halves, it writes all
     logits out first. The halves of an odd row share a column.
     """
-    for _ in range(4 if logits.shape[1] > SHORT else 0):
+    if logits.shape[1] <= SHORT:
+        return logits.max(axis=1)
+    for _ in range(4):
         half = (logits.shape[1] + 1) // 2
         logits = jnp.maximum(logits[:, :half], logits[:, -half:])
     return logits.max(axis=1)

@@ -68,7 +68,8 @@ def test_names_the_flag_that_must_be_positive(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("vocabularies", "message"), [((), "--vocabularies names nothing"), ((26, 0), "is 0"), ((26, 2**31), "too large")]
+    ("vocabularies", "message"),
+    [((), "--vocabularies names nothing"), ((26, 0), "--vocabularies is 0"), ((26, 2**31), "is too large")],
 )
 def test_vocabularies_that_no_table_has(tmp_path, vocabularies, message):
     with pytest.raises(InputError, match=message):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from charrnn_jax.errors import InputError
 from experiments import sampling_speed, speed
 from experiments.peers import ours_sampling
 from experiments.peers.work import Size, Work
@@ -26,3 +27,9 @@ def test_a_row_compares_the_two(monkeypatch, tmp_path):
     assert row["tokens_per_second"].keys() == {"ours", "torch"}
     low, high = row["ratio_quartiles"]
     assert 0 < low <= row["ratio_to_torch"] <= high
+
+
+def test_an_empty_list_of_sizes_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(InputError, match=r"^--sizes names nothing: name one at least, or leave it out$"):
+        sampling_speed.main(sampling_speed.Config(sizes=(), out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -17,7 +17,11 @@ def test_chunks_plan_less_memory_than_the_whole(tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"chunks": ()}, "--chunks names nothing"), ({"tokens": 0}, "--tokens is 0"), ({"chunks": (5, -1)}, "is -1")],
+    [
+        ({"chunks": ()}, "--chunks names nothing"),
+        ({"tokens": 0}, "--tokens is 0 and must be above zero"),
+        ({"chunks": (5, -1)}, "--chunks is -1 and must be above zero"),
+    ],
 )
 def test_sizes_that_cannot_be_are_refused(tmp_path, wrong, message):
     with pytest.raises(InputError, match=message):
